@@ -1,0 +1,33 @@
+"""Entry point: builds the command tree and turns core's errors into sentences and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from core.errors import ExitCode, ModelDeskError
+
+app = typer.Typer(
+    name="modeldesk",
+    help="The release desk for teams on MLflow and DVC: see every run, decide, ship, watch, take back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run the command line; every expected failure ends with its documented exit code."""
+    try:
+        app()
+    except ModelDeskError as error:
+        print(f"error: {error.what}", file=sys.stderr)
+        if error.way_out:
+            print(f"       {error.way_out}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader closed the pipe (`| head`): silence the flush at exit, which would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.INFRASTRUCTURE)

@@ -1,0 +1,75 @@
+"""What every command shares: its options, and how it prints data and ends."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+SCHEMA_VERSION = 1
+
+
+class Output(StrEnum):
+    """How stdout is written."""
+
+    JSON = "json"
+    TABLE = "table"
+    MARKDOWN = "markdown"
+
+
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", envvar="MODELDESK_WORKSPACE", help="Folder that holds modeldesk.toml.")
+]
+OutputOption = Annotated[Output, typer.Option("--output", help="json, table or markdown.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
+
+HERE = Path()
+
+
+def print_json(payload: dict[str, Any]) -> None:
+    """``payload`` as JSON on stdout, ``schema_version`` first; NaN and infinities as strings."""
+    document = {"schema_version": SCHEMA_VERSION} | payload
+    json.dump(_plain(document), sys.stdout, ensure_ascii=False, allow_nan=False, default=str)
+    sys.stdout.write("\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], output: Output) -> None:
+    """Rows under ``columns`` as an aligned text table or a Markdown table on stdout."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    if output is Output.MARKDOWN:
+        lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+    else:
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in [list(columns), *cells]
+        ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def log(message: str) -> None:
+    """A line for the person at the terminal; stdout stays data alone."""
+    print(message, file=sys.stderr)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,210 @@
+"""Settings, read once: where the stores are and how a team works.
+
+Order of precedence: ``MODELDESK_*`` environment variables (also from ``.env``), then the workspace's
+``modeldesk.toml``, then MLflow's own ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI``. An explicit file
+beats an ambient variable, so that ``--workspace .demo`` always means the demo.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.errors import BadSettings
+
+FILE_NAME = "modeldesk.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MlflowSection(_Section):
+    """Where MLflow keeps runs and models; relative SQLite paths start at the workspace."""
+
+    tracking_uri: str | None = None
+    registry_uri: str | None = None
+    timeout_s: float = Field(5.0, gt=0, description="seconds before a silent server counts as down")
+
+
+class DvcSection(_Section):
+    """DVC repositories whose pipelines belong to this workspace."""
+
+    projects: tuple[Path, ...] = ()
+
+
+class LedgerSection(_Section):
+    """SQLAlchemy URL of the decision ledger (SQLite or PostgreSQL)."""
+
+    url: str = "sqlite:///ledger.db"
+
+
+class MonitorSection(_Section):
+    """One watched model: where its prediction log, late labels and reference are."""
+
+    model: str
+    environment: str = "production"
+    predictions: Path
+    labels: Path | None = None
+    reference: Path
+    request_id: str = "request_id"
+    timestamp: str = "timestamp"
+    label: str = "label"
+    prediction: str = "prediction"
+    score: str | None = "score"
+    ignore: tuple[str, ...] = Field((), description="columns that are logged but are no features")
+
+
+class UserSection(_Section):
+    """A person who may sign in; roles are granted per model pattern and environment."""
+
+    name: str
+    display_name: str = ""
+    demo: bool = Field(False, description="a demo identity, marked as such in every record")
+
+
+class GrantSection(_Section):
+    """A role for a user on models matching ``models`` (shell pattern) in ``environments``."""
+
+    user: str
+    role: Literal["viewer", "analyst", "contributor", "approver", "operator", "admin"]
+    models: str = "*"
+    environments: tuple[str, ...] = ("*",)
+
+
+class AccessSection(_Section):
+    """How people are identified. ``local`` is a single-user mode that binds to loopback only."""
+
+    mode: Literal["local", "oidc", "proxy"] = "local"
+    proxy_header: str | None = None
+    users: tuple[UserSection, ...] = ()
+    grants: tuple[GrantSection, ...] = ()
+
+
+class DeploySection(_Section):
+    """The serving engine and where its sockets and processes live."""
+
+    engine: Literal["none", "embedded", "ray"] = "none"
+    run_dir: Path | None = None
+    ports: dict[str, int] = Field(default_factory=dict, description="'model/environment' -> loopback port")
+
+
+class Settings(BaseSettings):
+    """All settings of one workspace; build it with :func:`load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MODELDESK_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    root: Path
+    name: str = "Model Desk"
+    mlflow: MlflowSection = MlflowSection()
+    dvc: DvcSection = DvcSection()
+    ledger: LedgerSection = LedgerSection()
+    access: AccessSection = AccessSection()
+    deploy: DeploySection = DeploySection()
+    monitors: tuple[MonitorSection, ...] = ()
+    environments: dict[str, str] = Field(
+        default_factory=lambda: {"staging": "challenger", "production": "champion"},
+        description="environment -> the MLflow alias that mirrors it",
+    )
+    metric_directions: dict[str, Literal["higher", "lower"]] = Field(default_factory=dict)
+    policy: Path | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then ``.env``, then what was read from the file (the init arguments)."""
+        return env_settings, dotenv_settings, init_settings
+
+    @property
+    def configured(self) -> bool:
+        """True when anything to show has been named: a tracking URI or a DVC project."""
+        return bool(self.mlflow.tracking_uri or self.dvc.projects)
+
+    def path(self, relative: Path) -> Path:
+        """``relative`` resolved against the workspace folder."""
+        return (self.root / relative).resolve()
+
+    def database_url(self, url: str) -> str:
+        """A SQLAlchemy or MLflow URL whose relative SQLite path starts at the workspace folder."""
+        match = re.fullmatch(r"(sqlite(?:\+\w+)?):///(?!/)(?!:memory:)(.+)", url)
+        return f"{match[1]}:///{self.path(Path(match[2]))}" if match else url
+
+    @property
+    def tracking_uri(self) -> str | None:
+        """MLflow's tracking URI, absolute; None when not set."""
+        uri = self.mlflow.tracking_uri
+        return self.database_url(uri) if uri else None
+
+    @property
+    def registry_uri(self) -> str | None:
+        """MLflow's registry URI; the tracking URI unless set apart."""
+        uri = self.mlflow.registry_uri
+        return self.database_url(uri) if uri else self.tracking_uri
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's SQLAlchemy URL, absolute."""
+        return self.database_url(self.ledger.url)
+
+
+def load_settings(root: Path) -> Settings:
+    """The settings of the workspace at ``root``; raises BadSettings naming file, line and key."""
+    root = root.expanduser().resolve()
+    file = root / FILE_NAME
+    values = _read_toml(file) if file.is_file() else {}
+    values["mlflow"] = _with_mlflow_variables(values.get("mlflow", {}))
+    try:
+        return Settings(_env_file=root / ".env", root=root, **values)
+    except ValidationError as error:
+        raise BadSettings(*_explain(error, file)) from error
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{file} is not valid TOML: {error}.", "Correct that line and try again.") from error
+    except OSError as error:
+        raise BadSettings(f"{file} cannot be read: {error.strerror}.", "Check its permissions.") from error
+
+
+def _with_mlflow_variables(section: Any) -> Any:
+    if not isinstance(section, dict):
+        return section
+    ambient = {
+        key: os.environ[name]
+        for key, name in (("tracking_uri", "MLFLOW_TRACKING_URI"), ("registry_uri", "MLFLOW_REGISTRY_URI"))
+        if os.environ.get(name)
+    }
+    return section if "tracking_uri" in section else ambient | section
+
+
+def _explain(error: ValidationError, file: Path) -> tuple[str, str]:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    line = _line_of(str(first["loc"][-1]), file)
+    where = f"{file}, line {line}" if line else f"{file} or a MODELDESK_ environment variable"
+    reason = "is not a known setting" if first["type"] == "extra_forbidden" else f"is wrong: {first['msg']}"
+    return f"{where}: '{key}' {reason}.", "The README lists every setting under 'Settings'."
+
+
+def _line_of(key: str, file: Path) -> int | None:
+    if not file.is_file():
+        return None
+    pattern = re.compile(rf"^\s*(\[+\s*)?([\w.\"-]+\.)?\"?{re.escape(key)}\"?\s*(=|\])")
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next((number for number, text in enumerate(lines, 1) if pattern.match(text)), None)
