@@ -1,0 +1,226 @@
+"""What a run is here, whichever reader it came from.
+
+Conventions: a metric that was never logged is absent (null in columns), a metric logged as NaN is ``nan``,
+an infinite one is ``inf`` (MLflow stores it as the largest double; the readers translate it back).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, NewType, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+RunId = NewType("RunId", str)
+Source = Literal["direct", "http"]
+
+GIT_COMMIT_TAG = "mlflow.source.git.commit"
+PARENT_TAG = "mlflow.parentRunId"
+DATA_HASH_TAG = "data.hash"
+ROW_SCORES = "evaluation/scores.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A named group of runs; ``runs`` is the number of its active runs, None where counting is costly."""
+
+    experiment_id: str
+    name: str
+    runs: int | None = None
+    last_update: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A data set that a run logged with ``mlflow.log_input``; context is training, evaluation ... or ''."""
+
+    name: str
+    digest: str
+    context: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file or folder that a run stored; ``size`` in bytes, None for folders."""
+
+    path: str
+    is_dir: bool
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run with its last metric values. Times are aware UTC, ``duration_s`` is None while it runs."""
+
+    run_id: str
+    name: str
+    experiment: str
+    experiment_id: str
+    status: str
+    start_time: datetime | None
+    end_time: datetime | None = None
+    duration_s: float | None = None
+    user: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    lifecycle_stage: str = "active"
+    artifact_uri: str = ""
+    datasets: tuple[Dataset, ...] = ()
+
+    @property
+    def git_commit(self) -> str | None:
+        """The full commit hash of the code that ran, when MLflow recorded one."""
+        return self.tags.get(GIT_COMMIT_TAG) or None
+
+    @property
+    def data_hash(self) -> str | None:
+        """Content hash of the training data: the ``data.hash`` tag, else the training data set's digest."""
+        tagged = self.tags.get(DATA_HASH_TAG)
+        digests = [item.digest for item in self.datasets if item.context in ("", "training", "train")]
+        return tagged or next(iter(digests), None)
+
+    @property
+    def parent_run_id(self) -> str | None:
+        """The run this one is nested in; the parent may have been deleted."""
+        return self.tags.get(PARENT_TAG) or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One metric of one run over its steps, ordered by (step, time).
+
+    ``steps`` and ``times`` (Unix ms) are int64 arrays, ``values`` float64. ``points`` is how many were
+    logged; when fewer are here, ``reduced`` says by what method.
+    """
+
+    run_id: str
+    metric: str
+    steps: np.ndarray
+    values: np.ndarray
+    times: np.ndarray
+    points: int
+    reduced: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTable:
+    """Many runs as columns; every table has one row a run, in the same order.
+
+    ``attributes``: run_id, name, experiment, experiment_id, status, user, lifecycle_stage, artifact_uri
+    (string), start_time and end_time (timestamp[ms, UTC]), duration_s (double). ``metrics`` (double),
+    ``params`` and ``tags`` (string) have one column a key, null where a run lacks it. ``datasets`` is long:
+    run_id, name, digest, context, source. ``total`` counts the matching runs before a limit.
+    """
+
+    attributes: pa.Table
+    metrics: pa.Table
+    params: pa.Table
+    tags: pa.Table
+    datasets: pa.Table
+    total: int
+    source: Source
+    as_of: datetime
+
+    def __len__(self) -> int:
+        return self.attributes.num_rows
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Ids of the runs in the order of the table."""
+        return tuple(self.attributes["run_id"].to_pylist())
+
+    def take(self, rows: Sequence[int] | pa.Array) -> RunTable:
+        """The runs at these positions, in this order; ``total`` is kept."""
+        return replace(
+            self,
+            attributes=self.attributes.take(rows),
+            metrics=self.metrics.take(rows),
+            params=self.params.take(rows),
+            tags=self.tags.take(rows),
+        )
+
+    def run(self, run_id: str) -> Run | None:
+        """The run with this id, or None when it is not in the table."""
+        import pyarrow.compute as pc
+
+        position = pc.index(self.attributes["run_id"], run_id).as_py()
+        return None if position < 0 else next(self.take([position]).runs())
+
+    def runs(self) -> Iterator[Run]:
+        """Each run as an object: for dozens, not for thousands."""
+        columns = (self.attributes, self.metrics, self.params, self.tags)
+        datasets = self._datasets_by_run()
+        for attributes, *values in zip(*(_rows(table) for table in columns), strict=True):
+            metrics, params, tags = (
+                {key: value for key, value in row.items() if value is not None} for row in values
+            )
+            yield Run(
+                **attributes,
+                metrics=metrics,
+                params=params,
+                tags=tags,
+                datasets=datasets.get(attributes["run_id"], ()),
+            )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One wide frame: the attributes, then ``metrics.*``, ``params.*`` and ``tags.*`` columns."""
+        import pyarrow as pa
+
+        names = list(self.attributes.column_names)
+        arrays = list(self.attributes.columns)
+        for prefix in ("metrics", "params", "tags"):
+            table: pa.Table = getattr(self, prefix)
+            names += [f"{prefix}.{name}" for name in table.column_names]
+            arrays += table.columns
+        return pa.table(arrays, names=names).to_pandas()
+
+    def _datasets_by_run(self) -> dict[str, tuple[Dataset, ...]]:
+        found: dict[str, tuple[Dataset, ...]] = {}
+        wanted = set(self.run_ids) if self.datasets.num_rows else set()
+        for row in _rows(self.datasets):
+            run_id = row.pop("run_id")
+            if run_id in wanted:
+                found[run_id] = (*found.get(run_id, ()), Dataset(**row))
+        return found
+
+
+class RunReader(Protocol):
+    """What both readers offer. Failures are core.errors: Unavailable, NotFound, BadInput."""
+
+    source: Source
+
+    def experiments(self) -> tuple[Experiment, ...]:
+        """Active experiments, by name."""
+        ...
+
+    def search(
+        self, experiment: str | None = None, filter: str = "", order_by: str = "", limit: int | None = None
+    ) -> RunTable:
+        """Active runs of an experiment (name or id; None for all) that match; newest first by default."""
+        ...
+
+    def run(self, run_id: str) -> Run:
+        """One run, deleted ones included; raises NotFound."""
+        ...
+
+    def histories(
+        self, run_ids: Sequence[str], metric: str, max_points: int | None = None
+    ) -> tuple[History, ...]:
+        """The metric over steps of each run that logged it, in the order asked."""
+        ...
+
+
+def utc(milliseconds: int | None) -> datetime | None:
+    """Unix milliseconds as an aware UTC time; None stays None."""
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    return table.to_pylist() if table.num_columns else [{} for _ in range(table.num_rows)]
