@@ -177,7 +177,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{file} is not valid TOML: {error}.", "Correct that line and try again.") from error
+        raise BadSettings(
+            f"{file} is not valid TOML: {error}.", "Correct that line and try again."
+        ) from error
     except OSError as error:
         raise BadSettings(f"{file} cannot be read: {error.strerror}.", "Check its permissions.") from error
 

@@ -1,0 +1,55 @@
+# Model Desk: bare `make` prints every verb.
+PYTHON ?= python3
+PORT ?= 8501
+WORKSPACE ?= .demo
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup demo serve test test-setup lint format bench screenshots clean
+
+help: ## Print every verb
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: demo serve ## Install, build the demo workspace and open the dashboard on it
+
+setup: $(VENV)/.runtime ## Install what the dashboard needs into .venv
+
+demo: setup ## Build the demo workspace in .demo (does nothing when it is there)
+	$(BIN)/python -m core demo create $(WORKSPACE)
+
+serve: setup ## Start the dashboard on WORKSPACE (default .demo) at PORT (default 8501)
+	$(BIN)/python -m dashboard --workspace $(WORKSPACE) --port $(PORT)
+
+test: test-setup ## Install what tests need (Chromium too) and run every test
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup tests
+
+test-setup: setup $(VENV)/.tests
+	@.ci/browser
+
+lint: test-setup ## Check style without changing anything
+	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
+
+format: test-setup ## Put every file into the project's style
+	$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
+
+bench: test-setup ## Measure speed and memory as ratios to a peer; prints tables
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+screenshots: test-setup ## Picture every page in light, dark and at phone width into .screenshots
+	$(BIN)/python -m pytest -n 0 tests/browser/test_screenshots.py
+
+clean: ## Remove the environment, the demo workspace and caches
+	rm -rf $(VENV) .demo .cache .bench .screenshots
+
+$(VENV)/.runtime: requirements.txt
+	@.ci/python $(PYTHON)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.tests: tests/requirements.txt $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@

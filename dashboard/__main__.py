@@ -1,0 +1,65 @@
+"""``python -m dashboard``: starts the server on loopback, after the checks that deserve a plain sentence."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from core.errors import ExitCode, ModelDeskError
+from core.settings import load_settings
+
+
+def main() -> None:
+    """Check workspace and port, then serve until Ctrl-C."""
+    options = _parser().parse_args()
+    try:
+        load_settings(options.workspace)
+    except ModelDeskError as error:
+        sys.exit(f"error: {error.what} {error.way_out}")
+    if not options.workspace.is_dir():
+        sys.exit(
+            f"error: the workspace folder {options.workspace} does not exist. Create it, or run `make demo`."
+        )
+    if not _is_free(options.address, options.port):
+        print(
+            f"error: port {options.port} is in use. Stop what runs there, or choose another: "
+            f"make run PORT={options.port + 1}",
+            file=sys.stderr,
+        )
+        sys.exit(ExitCode.INFRASTRUCTURE)
+    os.environ["MODELDESK_WORKSPACE"] = str(options.workspace.resolve())
+    _serve(options.address, options.port)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m dashboard", description="Start the Model Desk dashboard."
+    )
+    parser.add_argument("--workspace", type=Path, default=Path(os.environ.get("MODELDESK_WORKSPACE", ".")))
+    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--address", default="127.0.0.1")
+    return parser
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def _serve(address: str, port: int) -> None:
+    from dashboard.asgi import app
+
+    print(f"Model Desk: http://{address}:{port}", flush=True)
+    app.run(config={"server.port": port, "server.address": address})
+
+
+if __name__ == "__main__":
+    main()

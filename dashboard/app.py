@@ -1,0 +1,54 @@
+"""The app's frame: page config, navigation and who you are; each page does the rest."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import ModelDeskError
+from dashboard import services
+from dashboard.parts.failure import show_failure
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+st.set_page_config(page_title="Model Desk", page_icon=str(STATIC / "favicon.svg"), layout="wide")
+st.logo(
+    str(STATIC / ("logo-dark.svg" if st.context.theme.type == "dark" else "logo-light.svg")),
+    icon_image=str(STATIC / "favicon.svg"),
+)
+
+try:
+    settings = services.workspace().settings
+except ModelDeskError as error:
+    show_failure(error)
+    st.stop()
+
+
+def page(name: str, title: str, icon: str, **options: object) -> st.Page:
+    """The page in app_pages/``name``.py, at /``name``."""
+    return st.Page(HERE / "app_pages" / f"{name}.py", title=title, icon=icon, url_path=name, **options)
+
+
+sections = {
+    "Build": [
+        page("experiments", "Experiments", ":material/science:", default=settings.configured),
+        page("compare", "Compare", ":material/compare_arrows:"),
+        page("lineage", "Lineage", ":material/account_tree:"),
+    ],
+    "Release": [
+        page("registry", "Registry", ":material/inventory_2:"),
+        page("deploy", "Deploy", ":material/rocket_launch:"),
+    ],
+    "Watch": [page("drift", "Drift", ":material/monitoring:")],
+    "Details": [
+        page("run", "Run", ":material/article:", visibility="hidden"),
+        page("version", "Model version", ":material/article:", visibility="hidden"),
+    ],
+}
+if not settings.configured:
+    sections = {"": [page("start", "Start", ":material/flag:", default=True)]} | sections
+
+with st.sidebar:
+    st.caption(f":material/folder_open: {settings.name}")
+
+st.navigation(sections).run()

@@ -1,0 +1,1 @@
+"""Pure functions from domain objects to figures; nothing here imports streamlit."""

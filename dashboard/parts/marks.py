@@ -1,0 +1,18 @@
+"""Status marks on a page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.palette import DARK, LIGHT, Palette, mark
+
+
+def status_badge(word: str, help: str | None = None) -> None:
+    """A badge with the icon, colour and word of a status."""
+    shown = mark(word)
+    st.badge(shown.word, icon=shown.icon, color=shown.color, help=help)
+
+
+def current_palette() -> Palette:
+    """The colours of the mode that the reader's browser is in."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
