@@ -1,0 +1,298 @@
+"""YAML 1.2 as DVC reads it (``1e-05`` a number, ``on`` a string, ``010`` ten), at libyaml's speed.
+
+DVC parses with ruamel.yaml's safe loader; PyYAML's own loaders follow YAML 1.1 and give other values. Here
+libyaml's event stream is turned into plain values on an explicit stack: no recursion, duplicate keys are
+errors with their line, and aliases cannot blow up (a "YAML bomb" is refused).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+from yaml import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    YAMLError,
+)
+from yaml.cyaml import CParser
+
+MAX_BYTES = 32 * 1024 * 1024
+MAX_DEPTH = 200
+MAX_ALIASED = 1_000_000
+"""Values that aliases may add by repetition; DVC's own files use a handful."""
+
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NULL = {"", "~", "null", "Null", "NULL"}
+_INT = re.compile(r"[-+]?0b[01_]+|[-+]?0o?[0-7_]+|[-+]?[0-9_]+|[-+]?0x[0-9a-fA-F_]+")
+_FLOAT = re.compile(
+    r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+    r"|[-+]?\.[0-9_]+(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_TIMESTAMP = re.compile(
+    r"(\d{4})-(\d\d?)-(\d\d?)"
+    r"(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d):(\d\d)(?:\.(\d*))?(?:[ \t]*(Z|([-+])(\d\d?)(?::(\d\d))?))?)?"
+)
+_SPECIAL = frozenset("-+0123456789.tTfFnN~")
+_TAG = "tag:yaml.org,2002:"
+_MERGE = object()
+_UNSET = object()
+
+
+class YamlFault(ValueError):
+    """The text is not YAML that DVC would read; ``line`` is one-based."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed file: its value, and the one-based line of each mapping key down to ``line_depth``."""
+
+    value: Any
+    lines: Mapping[tuple[str, ...], int]
+
+
+def load(data: bytes, line_depth: int = 0) -> Document:
+    """Parse UTF-8 ``data``; an empty document gives None. Raises YamlFault and nothing else."""
+    if len(data) > MAX_BYTES:
+        size, limit = len(data) // 2**20, MAX_BYTES // 2**20
+        raise YamlFault(f"the file is {size} MB; at most {limit} MB are read")
+    try:
+        text = data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise YamlFault("the file is not valid UTF-8", line) from error
+    builder = _Builder(line_depth)
+    try:
+        return Document(builder.build(text), builder.lines)
+    except YAMLError as error:
+        raise _fault(error) from error
+
+
+def _fault(error: YAMLError) -> YamlFault:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be parsed"
+    return YamlFault(f"not valid YAML: {problem}", mark.line + 1 if mark else None)
+
+
+class _Frame:
+    """A mapping or sequence that is still open."""
+
+    __slots__ = ("anchor", "before", "key", "merges", "path", "value")
+
+    def __init__(self, value: Any, anchor: str | None, before: int, path: tuple[str, ...] | None) -> None:
+        self.value = value
+        self.anchor = anchor
+        self.before = before
+        self.path = path
+        self.key: Any = _UNSET
+        self.merges: list[Any] = []
+
+
+class _Builder:
+    def __init__(self, line_depth: int) -> None:
+        self.lines: dict[tuple[str, ...], int] = {}
+        self._depth = line_depth
+        self._stack: list[_Frame] = []
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._plain: dict[str, Any] = {}
+        self._count = 0
+        self._aliased = 0
+        self._root: Any = None
+
+    def build(self, text: str) -> Any:
+        next_event = CParser(text).get_event
+        documents = 0
+        while True:
+            event = next_event()
+            kind = type(event)
+            if kind is ScalarEvent:
+                self._scalar(event)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                self._open(event, {} if kind is MappingStartEvent else [])
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
+                self._close(event)
+            elif kind is AliasEvent:
+                self._alias(event)
+            elif kind is DocumentStartEvent:
+                documents += 1
+                self._check_start(event, documents)
+            elif kind is StreamEndEvent:
+                return self._root
+
+    @staticmethod
+    def _check_start(event: Any, documents: int) -> None:
+        line = event.start_mark.line + 1
+        if documents > 1:
+            raise YamlFault("a second document ('---') is not expected", line)
+        if event.version == (1, 1):
+            raise YamlFault("'%YAML 1.1' gives other values than DVC's default; remove the directive", line)
+
+    def _scalar(self, event: Any) -> None:
+        self._count += 1
+        text = event.value
+        if event.tag is not None:
+            value = _tagged(event)
+        elif event.implicit[0]:
+            value = self._plain.get(text, _UNSET)
+            if value is _UNSET:
+                value = self._plain[text] = _resolve(text, event)
+        else:
+            value = text
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (value, 1)
+        self._put(value, event)
+
+    def _put(self, value: Any, event: Any) -> None:
+        if not self._stack:
+            self._root = value
+            return
+        frame = self._stack[-1]
+        target = frame.value
+        if type(target) is list:
+            target.append(value)
+        elif frame.key is _UNSET:
+            self._key(frame, value, event)
+        elif frame.key is _MERGE:
+            frame.merges.append(value)
+            frame.key = _UNSET
+        else:
+            target[frame.key] = value
+            frame.key = _UNSET
+
+    def _key(self, frame: _Frame, key: Any, event: Any) -> None:
+        line = event.start_mark.line + 1
+        if isinstance(key, dict | list):
+            raise YamlFault("a mapping or list cannot be a key", line)
+        if key == "<<" and type(event) is ScalarEvent and event.implicit[0]:
+            frame.key = _MERGE
+            return
+        if key in frame.value:
+            raise YamlFault(f"duplicate key '{key}'", line)
+        frame.key = key
+        if frame.path is not None and len(frame.path) < self._depth:
+            self.lines[(*frame.path, str(key))] = line
+
+    def _open(self, event: Any, value: Any) -> None:
+        if event.tag is not None and event.tag not in ("!", _TAG + "map", _TAG + "seq"):
+            raise YamlFault(f"the tag '{event.tag}' is not supported", event.start_mark.line + 1)
+        if len(self._stack) >= MAX_DEPTH:
+            raise YamlFault(f"nested more than {MAX_DEPTH} levels deep", event.start_mark.line + 1)
+        self._count += 1
+        if event.anchor is not None:
+            self._anchors.pop(event.anchor, None)
+        self._stack.append(_Frame(value, event.anchor, self._count + self._aliased, self._path()))
+
+    def _path(self) -> tuple[str, ...] | None:
+        if not self._stack:
+            return ()
+        top = self._stack[-1]
+        if top.path is None or len(top.path) + 1 >= self._depth or top.key is _UNSET or top.key is _MERGE:
+            return None
+        return (*top.path, str(top.key))
+
+    def _close(self, event: Any) -> None:
+        frame = self._stack.pop()
+        if frame.merges:
+            _merge(frame, event)
+        if frame.anchor is not None:
+            self._anchors[frame.anchor] = (frame.value, self._count + self._aliased - frame.before + 1)
+        self._put(frame.value, event)
+
+    def _alias(self, event: Any) -> None:
+        line = event.start_mark.line + 1
+        if event.anchor not in self._anchors:
+            raise YamlFault(f"the alias '*{event.anchor}' names no finished anchor", line)
+        value, weight = self._anchors[event.anchor]
+        self._aliased += weight
+        if self._aliased > MAX_ALIASED:
+            raise YamlFault("aliases repeat more than a million values (a YAML bomb?)", line)
+        self._put(value, event)
+
+
+def _merge(frame: _Frame, event: Any) -> None:
+    """``<<``: keys of the merged mappings that the mapping does not define itself; the first one wins."""
+    sources = [s for merge in frame.merges for s in (merge if isinstance(merge, list) else [merge])]
+    if not all(isinstance(source, dict) for source in sources):
+        raise YamlFault("'<<' takes a mapping or a list of mappings", event.start_mark.line + 1)
+    own = dict(frame.value)
+    frame.value.clear()
+    for source in reversed(sources):
+        frame.value.update(source)
+    frame.value.update(own)
+
+
+def _tagged(event: Any) -> Any:
+    text, line = event.value, event.start_mark.line + 1
+    tag = event.tag.removeprefix(_TAG)
+    if tag in ("!", "str"):
+        return text
+    try:
+        if tag == "int":
+            return _integer(text)
+        if tag == "float":
+            return _number(text)
+    except ValueError as error:
+        raise YamlFault(f"'{text}' is not of the type '{tag}'", line) from error
+    if tag == "bool" and text in _BOOL:
+        return _BOOL[text]
+    if tag == "null":
+        return None
+    raise YamlFault(f"the tag '{event.tag}' is not supported", line)
+
+
+def _resolve(text: str, event: Any) -> Any:
+    """The value of an unquoted scalar under YAML 1.2's core schema as ruamel.yaml resolves it."""
+    if text in _NULL:
+        return None
+    if text[0] not in _SPECIAL:
+        return text
+    if text in _BOOL:
+        return _BOOL[text]
+    try:
+        if _FLOAT.fullmatch(text):
+            return _number(text)
+        if _INT.fullmatch(text):
+            return _integer(text)
+        if match := _TIMESTAMP.fullmatch(text):
+            return _timestamp(text, match)
+    except ValueError as error:
+        raise YamlFault(f"'{text}' is not a number or date: {error}", event.start_mark.line + 1) from error
+    return text
+
+
+def _integer(text: str) -> int:
+    digits = text.replace("_", "").lower()
+    body = digits.lstrip("+-")
+    base = {"0b": 2, "0o": 8, "0x": 16}.get(body[:2], 10)
+    value = int(body[2:] if base != 10 else body, base)
+    return -value if digits.startswith("-") else value
+
+
+def _number(text: str) -> float:
+    body = text.replace("_", "").lower()
+    return float(body.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _timestamp(text: str, match: re.Match[str]) -> date | datetime | str:
+    year, month, day, hour, minute, second, fraction, zone, sign, zone_hour, zone_minute = match.groups()
+    if hour is None:
+        # A bare date must be written with two digits each; `2024-1-5` stays a string.
+        return date(int(year), int(month), int(day)) if len(text) == 10 else text
+    micro = int((fraction or "")[:6].ljust(6, "0"))
+    offset = timedelta(hours=int(zone_hour or 0), minutes=int(zone_minute or 0))
+    tz = None if zone is None else UTC if sign is None else timezone(-offset if sign == "-" else offset)
+    return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), micro, tz)
