@@ -1,0 +1,204 @@
+"""The engine for one machine: HAProxy in front, one MLflow scoring server per slot on a Unix socket."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.deploy import haproxy, haproxy_runtime, paths, processes, scoring
+from core.deploy.types import Answer, Artifact, Endpoint, Process, Slot, SlotName, SlotTraffic
+from core.errors import Conflict, Unavailable
+from core.settings import Settings
+
+PING_S = 2.0
+ROUTER_START_S = 5.0
+# What a scoring server needs to run; no credential and no tracking URI is handed on.
+KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+KEPT_PREFIXES = ("OPENBLAS_", "OMP_", "MKL_")
+
+
+class EmbeddedEngine:
+    """Serves on this machine. Stateless: everything it is told comes from the deployment store."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = paths.run_dir(settings)
+        self._logs = paths.state_dir(settings) / "logs"
+        self._admin = self._folder / haproxy.ADMIN_SOCKET
+        self._config = self._folder / "haproxy.cfg"
+
+    def start(self, endpoint: Endpoint, name: SlotName, version: int, artifact: Artifact) -> Process:
+        """A scoring server for ``artifact``; it answers after some seconds, see :meth:`alive`."""
+        where = self._socket(endpoint, name)
+        where.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "uvicorn", "--uds", str(where), "--log-level", "warning"]
+        command += ["--no-access-log", "core.deploy.mlflow_server:app"]
+        environment = _environment() | {
+            "__pyfunc_model_path__": str(artifact.directory),
+            "MODELDESK_VERSION": str(version),
+            "MODELDESK_SHA256": artifact.sha256,
+            "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": "20",
+        }
+        return processes.spawn(
+            command, log=self.log_of(endpoint, name), environment=environment, cwd=_code_root()
+        )
+
+    def alive(self, endpoint: Endpoint, slot: Slot) -> bool:
+        """True when the process lives and its socket says the version that the slot should hold."""
+        if not processes.alive(slot.process):
+            return False
+        try:
+            answer = scoring.over_socket(self._socket(endpoint, slot.name), None, PING_S)
+        except Unavailable:
+            return False
+        return answer.status == 200 and answer.version == slot.version
+
+    def score(self, endpoint: Endpoint, slot: SlotName, payload: Any, timeout_s: float) -> Answer:
+        """One request to the slot itself."""
+        return scoring.over_socket(self._socket(endpoint, slot), payload, timeout_s)
+
+    def ask(self, endpoint: Endpoint, payload: Any, timeout_s: float) -> Answer:
+        """One request through the router."""
+        return scoring.over_loopback(endpoint.port, payload, timeout_s)
+
+    def stop(self, endpoint: Endpoint, slot: Slot) -> None:
+        """End the slot's process and remove its socket."""
+        processes.stop(slot.process)
+        self._socket(endpoint, slot.name).unlink(missing_ok=True)
+
+    def log_of(self, endpoint: Endpoint, name: SlotName) -> Path:
+        """The file that holds what the slot's server printed."""
+        return self._logs / f"{paths.endpoint_id(endpoint.key)}-{name}.log"
+
+    def observe(self, endpoint: Endpoint) -> Mapping[SlotName, SlotTraffic]:
+        """The router's counters for the endpoint's slots; raises Unavailable."""
+        return haproxy_runtime.slots(self._admin, f"e{paths.endpoint_id(endpoint.key)}")
+
+    def recent(self) -> tuple[haproxy_runtime.Request, ...]:
+        """Recent requests to all endpoints; raises Unavailable."""
+        return haproxy_runtime.recent(self._admin)
+
+    def set_weights(self, endpoint: Endpoint) -> None:
+        """Switch traffic; takes about a millisecond. Raises Unavailable when the router is down."""
+        haproxy_runtime.change(self._admin, haproxy.runtime_commands(endpoint))
+
+    def write_config(self, endpoints: tuple[Endpoint, ...]) -> bool:
+        """The desired state on disk, whole or not at all; True when it differs from what was there."""
+        text = haproxy.render(endpoints, self._folder)
+        if self._config.is_file() and self._config.read_text(encoding="utf-8") == text:
+            return False
+        draft = self._config.with_suffix(f".{os.getpid()}.tmp")
+        with draft.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(self._config)
+        return True
+
+    def apply(self, endpoints: tuple[Endpoint, ...]) -> None:
+        """Write the configuration and bring the router to it: started, reloaded or told, as needed."""
+        with self._router_lock():
+            before = self._listeners()
+            self.write_config(endpoints)
+            if not self.router_alive():
+                self._start_router(endpoints)
+            elif before != self._listeners():
+                self._reload_router(endpoints)
+            else:
+                for endpoint in endpoints:
+                    self.set_weights(endpoint)
+
+    def router_alive(self) -> bool:
+        """True when a router answers on the administration socket."""
+        try:
+            return haproxy_runtime.pid(self._admin) > 0
+        except Unavailable:
+            return False
+
+    def stop_router(self) -> None:
+        """End the router; every endpoint of this workspace stops answering."""
+        process = self._router_process()
+        processes.stop(process)
+        self._admin.unlink(missing_ok=True)
+
+    def _start_router(self, endpoints: tuple[Endpoint, ...]) -> None:
+        processes.stop(self._router_process())
+        for endpoint in endpoints:
+            _check_port_free(endpoint)
+        command = [str(haproxy.binary()), "-W", "-db", "-f", str(self._config)]
+        log = self._logs / "router.log"
+        process = processes.spawn(command, log=log, environment=_environment(), cwd=self._folder)
+        (self._folder / "router.pid").write_text(f"{process.pid} {process.create_time!r}", encoding="utf-8")
+        self._wait_router(process, log, old_worker=None)
+
+    def _reload_router(self, endpoints: tuple[Endpoint, ...]) -> None:
+        process = self._router_process()
+        if process is None or not processes.alive(process):
+            self._start_router(endpoints)
+            return
+        worker = haproxy_runtime.pid(self._admin)
+        os.kill(process.pid, signal.SIGUSR2)
+        self._wait_router(process, self._logs / "router.log", old_worker=worker)
+
+    def _wait_router(self, process: Process, log: Path, *, old_worker: int | None) -> None:
+        deadline = time.monotonic() + ROUTER_START_S
+        while time.monotonic() < deadline and processes.alive(process):
+            try:
+                if haproxy_runtime.pid(self._admin) != old_worker:
+                    return
+            except Unavailable:
+                pass
+            time.sleep(0.01)
+        raise Unavailable(f"The router did not start: {processes.tail(log)}", f"Its log is {log}.")
+
+    def _router_process(self) -> Process | None:
+        try:
+            pid, birth = (self._folder / "router.pid").read_text(encoding="utf-8").split()
+            return Process(pid=int(pid), create_time=float(birth))
+        except (OSError, ValueError):
+            return None
+
+    def _listeners(self) -> tuple[str, ...]:
+        try:
+            lines = self._config.read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return ()
+        return tuple(line for line in lines if " bind " in line)
+
+    def _socket(self, endpoint: Endpoint, slot: SlotName) -> Path:
+        return paths.slot_socket(self._folder, endpoint.key, slot)
+
+    @contextmanager
+    def _router_lock(self) -> Iterator[None]:
+        with (self._folder / "router.lock").open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    kept |= {name: value for name, value in os.environ.items() if name.startswith(KEPT_PREFIXES)}
+    return kept | {"PYTHONPATH": str(_code_root()), "PYTHONUNBUFFERED": "1"}
+
+
+def _code_root() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def _check_port_free(endpoint: Endpoint) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", endpoint.port))
+        except OSError as error:
+            raise Conflict(
+                f"Port {endpoint.port} of {endpoint.key} is taken by another program.",
+                "Free it, or name another under deploy.ports in modeldesk.toml.",
+            ) from error

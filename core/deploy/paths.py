@@ -1,0 +1,65 @@
+"""Where deployments keep their files: the run folder for sockets, the state folder for what must last."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from core.deploy.types import EndpointKey, SlotName
+from core.errors import BadSettings, Refused
+from core.settings import Settings
+
+# sockaddr_un.sun_path holds 108 bytes with its end mark; "/12345678-a.sock" follows the run folder.
+SUN_PATH_LIMIT = 107
+LONGEST_NAME = 24
+
+
+def run_dir(settings: Settings) -> Path:
+    """The 0700 folder of sockets and the router's configuration; made when missing.
+
+    Raises Refused when it belongs to someone else, BadSettings when its path is too long for a socket.
+    """
+    folder = settings.path(settings.deploy.run_dir) if settings.deploy.run_dir else _default(settings.root)
+    if len(os.fsencode(folder)) + LONGEST_NAME > SUN_PATH_LIMIT:
+        raise BadSettings(
+            f"The run folder {folder} has too long a path for Unix sockets.",
+            "Set deploy.run_dir to a shorter one.",
+        )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise Refused(f"{folder} is not a folder of this user.", "Remove it or set deploy.run_dir.")
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        folder.chmod(0o700)
+    return folder
+
+
+def state_dir(settings: Settings) -> Path:
+    """The folder of fetched artifacts and process logs; git ignores it."""
+    folder = settings.root / ".modeldesk"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+    return folder
+
+
+def endpoint_id(key: EndpointKey) -> str:
+    """A short name for files and the router: model names may hold quotes, spaces and line ends."""
+    return hashlib.sha256(f"{key.environment}\0{key.model}".encode()).hexdigest()[:8]
+
+
+def slot_socket(folder: Path, key: EndpointKey, slot: SlotName) -> Path:
+    """The Unix socket that the slot's scoring server listens on."""
+    return folder / f"{endpoint_id(key)}-{slot}.sock"
+
+
+def _default(root: Path) -> Path:
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:10]
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime and Path(runtime).is_dir():
+        return Path(runtime) / f"modeldesk-{digest}"
+    return Path(tempfile.gettempdir()) / f"modeldesk-{os.getuid()}-{digest}"
