@@ -1,0 +1,29 @@
+"""Shares: the two-proportion test and Wilson's interval."""
+
+from __future__ import annotations
+
+import math
+
+SOURCE = "Wilson 1927; two-proportion z-test with pooled variance (Fleiss 1981)"
+
+
+def two_proportions(count1: int, rows1: int, count2: int, rows2: int) -> float:
+    """Two-sided p-value that two shares are the same; 1 where they cannot differ or rows are absent."""
+    if min(rows1, rows2) == 0:
+        return 1.0
+    pooled = (count1 + count2) / (rows1 + rows2)
+    variance = pooled * (1 - pooled) * (1 / rows1 + 1 / rows2)
+    if variance <= 0:
+        return 1.0
+    z = (count1 / rows1 - count2 / rows2) / math.sqrt(variance)
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
+def wilson(count: int, rows: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """The interval of a share (95 % by default); (0, 1) without rows."""
+    if rows == 0:
+        return 0.0, 1.0
+    share, square = count / rows, z * z
+    centre = (share + square / (2 * rows)) / (1 + square / rows)
+    half = z * math.sqrt(share * (1 - share) / rows + square / (4 * rows * rows)) / (1 + square / rows)
+    return max(0.0, centre - half), min(1.0, centre + half)
