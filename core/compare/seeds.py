@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtr, stdtrit
 
 from core.compare.types import Estimate
 
@@ -15,11 +16,10 @@ _EXACT_LIMIT = 20_000
 _SAMPLED = 9_999
 
 
-def welch(first: Sequence[float], second: Sequence[float], *, level: float, seed: int) -> Estimate | None:
+def welch(first: Sequence[float], second: Sequence[float], *, level: float) -> Estimate | None:
     """Mean of ``second`` minus mean of ``first`` with Welch's t interval; None without any spread.
 
-    Both groups need two values or more. The p-value is Welch's; the permutation test, which does not need
-    normal values but cannot be small with few runs, is told in the note.
+    Both groups need two values or more.
     """
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     errors = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
@@ -29,17 +29,21 @@ def welch(first: Sequence[float], second: Sequence[float], *, level: float, seed
         return None
     freedom = variance**2 / (errors[0] ** 2 / (len(a) - 1) + errors[1] ** 2 / (len(b) - 1))
     difference = float(b.mean() - a.mean())
-    half = float(t.ppf((1 + level) / 2, freedom)) * math.sqrt(variance)
-    permuted = permutation_p(a, b, seed)
+    half = float(stdtrit(freedom, (1 + level) / 2)) * math.sqrt(variance)
     return Estimate(
         difference=difference,
         low=difference - half,
         high=difference + half,
-        p_value=float(2 * t.sf(abs(difference) / math.sqrt(variance), freedom)),
+        p_value=float(2 * stdtr(freedom, -abs(difference) / math.sqrt(variance))),
         n=len(a) + len(b),
         method="Welch t interval over seeds",
-        note=f"permutation test over {len(a)} and {len(b)} runs: p = {permuted:.3g}",
     )
+
+
+def permutation_note(first: Sequence[float], second: Sequence[float], seed: int = 0) -> str:
+    """The permutation test in words, beside Welch's: free of normality, but never small with few runs."""
+    p_value = permutation_p(np.asarray(first, dtype=float), np.asarray(second, dtype=float), seed)
+    return f"permutation test over {len(first)} and {len(second)} runs: p = {p_value:.2g}"
 
 
 def permutation_p(first: np.ndarray, second: np.ndarray, seed: int) -> float:
@@ -47,7 +51,7 @@ def permutation_p(first: np.ndarray, second: np.ndarray, seed: int) -> float:
     pooled = np.concatenate([first, second])
     size, total = len(first), len(pooled)
     if math.comb(total, size) <= _EXACT_LIMIT:
-        chosen = np.array(list(combinations(range(total), size)))
+        chosen = _splits(total, size)
         extra = 0
     else:
         rng = np.random.default_rng(seed)
@@ -58,3 +62,8 @@ def permutation_p(first: np.ndarray, second: np.ndarray, seed: int) -> float:
     observed = abs(second.mean() - first.mean())
     as_large = np.count_nonzero(differences >= observed * (1 - 1e-12))
     return float((as_large + extra) / (len(chosen) + extra))
+
+
+@lru_cache(maxsize=64)
+def _splits(total: int, size: int) -> np.ndarray:
+    return np.array(list(combinations(range(total), size)))
