@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RunId = NewType("RunId", str)
 Source = Literal["direct", "http"]
+Lifecycle = Literal["active", "deleted", "all"]
 
 GIT_COMMIT_TAG = "mlflow.source.git.commit"
 PARENT_TAG = "mlflow.parentRunId"
@@ -201,9 +202,14 @@ class RunReader(Protocol):
         ...
 
     def search(
-        self, experiment: str | None = None, filter: str = "", order_by: str = "", limit: int | None = None
+        self,
+        experiment: str | None = None,
+        filter: str = "",
+        order_by: str = "",
+        limit: int | None = None,
+        lifecycle: Lifecycle = "active",
     ) -> RunTable:
-        """Active runs of an experiment (name or id; None for all) that match; newest first by default."""
+        """Runs of an experiment (name or id; None for all) that match; newest first by default."""
         ...
 
     def run(self, run_id: str) -> Run:

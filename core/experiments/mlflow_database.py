@@ -1,0 +1,185 @@
+"""A read-only connection to MLflow's own database that answers in Arrow: SQLite and PostgreSQL by ADBC.
+
+Each call opens its own connection: that costs about a millisecond and no read lock outlives the read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
+
+from core.errors import BadInput, Unavailable
+from core.experiments.mlflow_schema import check_revision
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LOCK_WAIT_MS = 3000
+CONNECT_SECONDS = 4
+
+
+class Session(Protocol):
+    """One consistent, read-only view of the store."""
+
+    def fetch(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
+        """The rows of ``sql``, whose ``?`` marks are bound to ``values``."""
+        ...
+
+
+class Database(Protocol):
+    """A store that can be read directly."""
+
+    def session(self) -> Any:
+        """A context manager around a Session; foreign errors become Unavailable."""
+        ...
+
+    def stamp(self) -> str:
+        """A text that changes whenever anything in the store may have changed; cheap."""
+        ...
+
+
+def open_database(uri: str) -> Database:
+    """The database of a tracking URI, its schema checked. Raises BadInput and Unavailable."""
+    database = _named(uri)
+    with database.session() as session:
+        check_revision(_revision(session, database), str(database))
+    return database
+
+
+def is_database(uri: str) -> bool:
+    """True for a SQLAlchemy-style URL, as opposed to a server's address."""
+    return bool(re.match(r"(sqlite|postgres(ql)?|mysql|mssql)(\+\w+)?:", uri))
+
+
+def _named(uri: str) -> Database:
+    if match := re.match(r"sqlite(\+\w+)?:///([^?]+)", uri):
+        return SqliteFile(Path(match[2]))
+    if match := re.match(r"postgres(?:ql)?(?:\+\w+)?://(.*)", uri):
+        return PostgresServer(f"postgresql://{match[1]}")
+    kind = uri.split(":", 1)[0]
+    raise BadInput(
+        f"A '{kind}' store cannot be read directly: only SQLite and PostgreSQL can.",
+        "Start `mlflow server --backend-store-uri ...` on it and use the server's http address.",
+    )
+
+
+def _revision(session: Session, database: Database) -> str | None:
+    try:
+        found = session.fetch("SELECT version_num FROM alembic_version")
+    except Unavailable as error:
+        if re.search(r"no such table|does not exist", str(error.__cause__)):
+            return None
+        raise
+    return found[0][0].as_py() if found.num_rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteFile:
+    """An SQLite file, opened ``mode=ro``: it is never created and never written."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"The SQLite file {self.path}"
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A read transaction on the file."""
+        import adbc_driver_manager
+        import adbc_driver_sqlite.dbapi
+
+        if not self.path.is_file():
+            raise Unavailable(
+                f"{self} does not exist.", "Check the tracking URI; nothing was created in its place."
+            )
+        try:
+            with adbc_driver_sqlite.dbapi.connect(f"file:{quote(str(self.path))}?mode=ro") as connection:
+                session = _AdbcSession(connection, "?")
+                session.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
+                yield session
+        except adbc_driver_manager.Error as error:
+            raise Unavailable(*_explain(str(self), error)) from error
+
+    def stamp(self) -> str:
+        """Time and size of the file and of its write-ahead log."""
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        stats = [file.stat() for file in files if file.exists()]
+        return str([(stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats])
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A PostgreSQL database; every read is one REPEATABLE READ, READ ONLY transaction."""
+
+    uri: str
+
+    def __str__(self) -> str:
+        return f"The PostgreSQL store {re.sub(r'//[^@/]*@', '//', self.uri).split('?')[0]}"
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A read-only transaction that sees one state of the database."""
+        import adbc_driver_manager
+        import adbc_driver_postgresql.dbapi
+
+        uri = self.uri
+        if "connect_timeout=" not in uri:
+            uri += ("&" if "?" in uri else "?") + f"connect_timeout={CONNECT_SECONDS}"
+        try:
+            with adbc_driver_postgresql.dbapi.connect(uri) as connection:
+                session = _AdbcSession(connection, "$")
+                session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield session
+        except adbc_driver_manager.Error as error:
+            raise Unavailable(*_explain(str(self), error)) from error
+
+    def stamp(self) -> str:
+        """The snapshot of running transactions: any commit changes it."""
+        with self.session() as session:
+            return session.fetch("SELECT CAST(pg_current_snapshot() AS text)")[0][0].as_py()
+
+
+@dataclass(frozen=True, slots=True)
+class _AdbcSession:
+    connection: Any
+    mark: str
+
+    def fetch(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
+        with self.connection.cursor() as cursor:
+            cursor.execute(self._marked(sql), parameters=tuple(values) or None)
+            return cursor.fetch_arrow_table()
+
+    def execute(self, sql: str) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    def _marked(self, sql: str) -> str:
+        if self.mark == "?":
+            return sql
+        parts = sql.split("?")
+        return "".join(f"{part}${number}" for number, part in enumerate(parts[:-1], 1)) + parts[-1]
+
+
+def _explain(where: str, error: Exception) -> tuple[str, str]:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return (
+            f"{where} is locked by another process and did not answer within {LOCK_WAIT_MS / 1000:.0f} s.",
+            "Try again when that write has finished.",
+        )
+    if "not a database" in text or "malformed" in text:
+        return f"{where} is no SQLite database or is damaged.", "Check the tracking URI."
+    if re.search(r"no such (table|column)|does not exist", text):
+        return (
+            f"{where} changed or lacks a table while it was read.",
+            "Try again; then check the tracking URI.",
+        )
+    if "unable to open" in text or "failed to open" in text:
+        return f"{where} cannot be opened.", "Check its permissions."
+    first = re.sub(r"\s+", " ", re.sub(r"//[^@/\s]*@", "//", text))[:200]
+    return f"{where} does not answer: {first}", "Check that the database server runs and the URI is right."
