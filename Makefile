@@ -25,7 +25,7 @@ serve: setup ## Start the dashboard on WORKSPACE (default .demo) at PORT (defaul
 test: test-setup ## Install what tests need (Chromium too) and run every test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests
 
 test-setup: setup $(VENV)/.tests
 	@.ci/browser

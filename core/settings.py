@@ -95,6 +95,26 @@ class DeploySection(_Section):
     ports: dict[str, int] = Field(default_factory=dict, description="'model/environment' -> loopback port")
 
 
+class ChannelSection(_Section):
+    """Where notifications go: an http(s) webhook (JSON, signed when it has a secret) or an Apprise URL."""
+
+    name: str
+    url: str
+    kinds: tuple[str, ...] = Field(("*",), description="shell patterns of event kinds")
+    models: str = "*"
+    secret_variable: str | None = Field(None, description="environment variable with the HMAC secret")
+    quiet_hours: str | None = Field(
+        None, pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$", description="UTC, 22:00-06:00"
+    )
+
+
+class NotifySection(_Section):
+    """Notifications; ``base_url`` is where people reach the dashboard, for the links."""
+
+    base_url: str = "http://127.0.0.1:8501"
+    channels: tuple[ChannelSection, ...] = ()
+
+
 class Settings(BaseSettings):
     """All settings of one workspace; build it with :func:`load_settings`."""
 
@@ -109,6 +129,7 @@ class Settings(BaseSettings):
     ledger: LedgerSection = LedgerSection()
     access: AccessSection = AccessSection()
     deploy: DeploySection = DeploySection()
+    notify: NotifySection = NotifySection()
     monitors: tuple[MonitorSection, ...] = ()
     environments: dict[str, str] = Field(
         default_factory=lambda: {"staging": "challenger", "production": "champion"},

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from core.ledger.store import Ledger
+    from core.notify.outbox import Outbox
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,20 @@ class Workspace:
     def root(self) -> Path:
         """The workspace folder; relative paths in settings start here."""
         return self.settings.root
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of decisions; created by the first append."""
+        from core.ledger.store import Ledger
+
+        return Ledger(self.settings.ledger_url)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Notifications on their way, filled from the ledger."""
+        from core.notify.outbox import Outbox
+
+        return Outbox(self.ledger, self.settings.notify)
 
 
 def open_workspace(root: Path) -> Workspace:

@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from core.cli import notify
 from core.errors import ExitCode, ModelDeskError
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(notify.app, name="notify")
 
 
 def main() -> None:

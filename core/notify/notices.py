@@ -1,0 +1,83 @@
+"""What an event says to a person: a title, a body, a severity and the page concerned. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import quote
+
+from core.ledger.types import Record
+from core.settings import ChannelSection
+
+_TITLES = {
+    "promoted": "{model} v{to_version} promoted to {environment}",
+    "deployed": "{model} v{to_version} deployed to {environment}",
+    "rolled_back": "{model} rolled back to v{to_version} in {environment}",
+    "operation_failed": "{model}: {verb} to v{to_version} failed in {environment}",
+    "freeze_set": "Promotions of {model} are frozen",
+    "freeze_lifted": "Promotions of {model} are open again",
+    "alias_moved_outside": "{model}: alias {alias} was moved outside Model Desk",
+    "request_opened": "{model} v{version} waits for approval",
+    "approval_signed": "{model} v{version} was approved by {printed_name}",
+    "changes_requested": "Changes were requested for {model}",
+    "request_rejected": "The request for {model} was rejected",
+    "request_expired": "The request for {model} expired",
+    "drift_alert_raised": "{model}: {summary}",
+}
+_URGENT = {"rolled_back", "operation_failed", "alias_moved_outside"}
+_PAGES = {
+    "request_opened": "registry",
+    "approval_signed": "registry",
+    "changes_requested": "registry",
+    "request_rejected": "registry",
+    "request_expired": "registry",
+    "drift_alert_raised": "drift",
+}
+KINDS = tuple(_TITLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message about one ledger event; ``urgent`` ones ignore quiet hours."""
+
+    record_seq: int
+    kind: str
+    model: str
+    title: str
+    body: str
+    link: str
+    urgent: bool
+
+
+def notice_of(record: Record, base_url: str) -> Notice | None:
+    """The message for ``record``; None for kinds that concern nobody outside the desk."""
+    template = _TITLES.get(record.kind)
+    if template is None:
+        return None
+    fields = _Blank(record.payload) | {"model": record.model, "environment": record.environment}
+    body = f"By {record.actor.display_name or record.actor.name}, {record.at:%Y-%m-%d %H:%M} UTC."
+    if record.reason:
+        body += f" Reason: {record.reason}"
+    return Notice(
+        record_seq=record.seq,
+        kind=record.kind,
+        model=record.model,
+        title=template.format_map(_Blank(fields)),
+        body=body,
+        link=f"{base_url.rstrip('/')}/{_PAGES.get(record.kind, 'deploy')}?model={quote(record.model, safe='')}",
+        urgent=record.kind in _URGENT or record.payload.get("severity") in ("high", "critical"),
+    )
+
+
+def wants(channel: ChannelSection, notice: Notice) -> bool:
+    """Whether ``channel`` subscribed to this kind of event and this model."""
+    return any(fnmatchcase(notice.kind, kind) for kind in channel.kinds) and fnmatchcase(
+        notice.model, channel.models
+    )
+
+
+class _Blank(dict):
+    """Fields of an event; one that an old event lacks prints as a question mark instead of failing."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
