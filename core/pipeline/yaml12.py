@@ -7,10 +7,8 @@ errors with their line, and aliases cannot blow up (a "YAML bomb" is refused).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from yaml import (
@@ -26,23 +24,13 @@ from yaml import (
 )
 from yaml.cyaml import CParser
 
+from core.pipeline.yaml_scalars import plain, tagged
+
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 200
 MAX_ALIASED = 1_000_000
 """Values that aliases may add by repetition; DVC's own files use a handful."""
 
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NULL = {"", "~", "null", "Null", "NULL"}
-_INT = re.compile(r"[-+]?0b[01_]+|[-+]?0o?[0-7_]+|[-+]?[0-9_]+|[-+]?0x[0-9a-fA-F_]+")
-_FLOAT = re.compile(
-    r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
-    r"|[-+]?\.[0-9_]+(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)"
-    r"(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d):(\d\d)(?:\.(\d*))?(?:[ \t]*(Z|([-+])(\d\d?)(?::(\d\d))?))?)?"
-)
-_SPECIAL = frozenset("-+0123456789.tTfFnN~")
 _TAG = "tag:yaml.org,2002:"
 _MERGE = object()
 _UNSET = object()
@@ -86,6 +74,13 @@ def _fault(error: YAMLError) -> YamlFault:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be parsed"
     return YamlFault(f"not valid YAML: {problem}", mark.line + 1 if mark else None)
+
+
+def _checked(event: Any, convert: Callable[..., Any]) -> Any:
+    try:
+        return convert(event.value) if event.tag is None else convert(event.tag, event.value)
+    except ValueError as error:
+        raise YamlFault(str(error), event.start_mark.line + 1) from error
 
 
 class _Frame:
@@ -145,11 +140,11 @@ class _Builder:
         self._count += 1
         text = event.value
         if event.tag is not None:
-            value = _tagged(event)
+            value = _checked(event, tagged)
         elif event.implicit[0]:
             value = self._plain.get(text, _UNSET)
             if value is _UNSET:
-                value = self._plain[text] = _resolve(text, event)
+                value = self._plain[text] = _checked(event, plain)
         else:
             value = text
         if event.anchor is not None:
@@ -233,66 +228,3 @@ def _merge(frame: _Frame, event: Any) -> None:
     for source in reversed(sources):
         frame.value.update(source)
     frame.value.update(own)
-
-
-def _tagged(event: Any) -> Any:
-    text, line = event.value, event.start_mark.line + 1
-    tag = event.tag.removeprefix(_TAG)
-    if tag in ("!", "str"):
-        return text
-    try:
-        if tag == "int":
-            return _integer(text)
-        if tag == "float":
-            return _number(text)
-    except ValueError as error:
-        raise YamlFault(f"'{text}' is not of the type '{tag}'", line) from error
-    if tag == "bool" and text in _BOOL:
-        return _BOOL[text]
-    if tag == "null":
-        return None
-    raise YamlFault(f"the tag '{event.tag}' is not supported", line)
-
-
-def _resolve(text: str, event: Any) -> Any:
-    """The value of an unquoted scalar under YAML 1.2's core schema as ruamel.yaml resolves it."""
-    if text in _NULL:
-        return None
-    if text[0] not in _SPECIAL:
-        return text
-    if text in _BOOL:
-        return _BOOL[text]
-    try:
-        if _FLOAT.fullmatch(text):
-            return _number(text)
-        if _INT.fullmatch(text):
-            return _integer(text)
-        if match := _TIMESTAMP.fullmatch(text):
-            return _timestamp(text, match)
-    except ValueError as error:
-        raise YamlFault(f"'{text}' is not a number or date: {error}", event.start_mark.line + 1) from error
-    return text
-
-
-def _integer(text: str) -> int:
-    digits = text.replace("_", "").lower()
-    body = digits.lstrip("+-")
-    base = {"0b": 2, "0o": 8, "0x": 16}.get(body[:2], 10)
-    value = int(body[2:] if base != 10 else body, base)
-    return -value if digits.startswith("-") else value
-
-
-def _number(text: str) -> float:
-    body = text.replace("_", "").lower()
-    return float(body.replace(".inf", "inf").replace(".nan", "nan"))
-
-
-def _timestamp(text: str, match: re.Match[str]) -> date | datetime | str:
-    year, month, day, hour, minute, second, fraction, zone, sign, zone_hour, zone_minute = match.groups()
-    if hour is None:
-        # A bare date must be written with two digits each; `2024-1-5` stays a string.
-        return date(int(year), int(month), int(day)) if len(text) == 10 else text
-    micro = int((fraction or "")[:6].ljust(6, "0"))
-    offset = timedelta(hours=int(zone_hour or 0), minutes=int(zone_minute or 0))
-    tz = None if zone is None else UTC if sign is None else timezone(-offset if sign == "-" else offset)
-    return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), micro, tz)

@@ -1,0 +1,191 @@
+"""Edges between stages by path prefix, and what is wrong with the graph: cycles, shared outputs.
+
+A dep makes an edge from the stage whose out is the dep's path, contains it, or lies inside it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.pipeline.paths import is_url
+from core.pipeline.types import DepKind, Finding, Stage
+
+_CHILD = "/"
+_AFTER_CHILD = "0"  # the character after "/": ends the range of paths below a folder
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Edges as (upstream, downstream) names, cycles as the names on them, and findings."""
+
+    edges: tuple[tuple[str, str], ...]
+    cycles: tuple[tuple[str, ...], ...]
+    findings: tuple[Finding, ...]
+
+
+def build_graph(root: str, stages: Sequence[Stage]) -> Graph:
+    """The graph of ``stages``; never fails and never recurses."""
+    outs = _Outs(root, stages)
+    edges: dict[tuple[str, str], None] = {}
+    findings = list(outs.findings())
+    for stage in stages:
+        for dep in stage.deps:
+            if dep.kind is DepKind.FILE or dep.kind is DepKind.URL:
+                for upstream in outs.overlapping(dep.path):
+                    if upstream is stage:
+                        findings.append(
+                            _finding(stage, f"'{dep.path}' is both its dependency and its output")
+                        )
+                    else:
+                        edges[upstream.name, stage.name] = None
+    cycles = tuple(find_cycles(edges))
+    files = {stage.name: stage for stage in stages}
+    for cycle in cycles:
+        chain = " -> ".join([*cycle[:10], "..." if len(cycle) > 10 else cycle[0]])
+        findings.append(_finding(files[cycle[0]], f"stages depend on each other: {chain}"))
+    return Graph(tuple(edges), cycles, tuple(findings))
+
+
+class _Outs:
+    """All outputs by absolute path, with lookups of what contains or is inside a path."""
+
+    def __init__(self, root: str, stages: Sequence[Stage]) -> None:
+        self._root = root
+        self._stages = stages
+        self._at: dict[str, list[Stage]] = {}
+        for stage in stages:
+            for out in stage.outs:
+                self._at.setdefault(self._full(out.path), []).append(stage)
+        self._sorted = sorted(self._at)
+
+    def _full(self, path: str) -> str:
+        if is_url(path) or path.startswith("/"):
+            return path.rstrip("/")
+        if path == ".":
+            return self._root
+        folder = self._root
+        while path == ".." or path.startswith("../"):
+            folder, path = folder.rpartition("/")[0], path[3:]
+        return f"{folder}/{path}" if path else folder
+
+    def overlapping(self, path: str) -> Iterator[Stage]:
+        """Stages with an out that is ``path``, contains it or lies inside it."""
+        full = self._full(path)
+        for above in _with_parents(full):
+            yield from self._at.get(above, ())
+        yield from (stage for key in self._below(full) for stage in self._at[key])
+
+    def _below(self, full: str) -> Sequence[str]:
+        low = bisect_left(self._sorted, full + _CHILD)
+        return self._sorted[low : bisect_left(self._sorted, full + _AFTER_CHILD, low)]
+
+    def findings(self) -> Iterator[Finding]:
+        """Outputs that two stages share or that lie inside another; stage files inside an output."""
+        for path, owners in self._at.items():
+            if len(owners) > 1:
+                names = ", ".join(dict.fromkeys(stage.name for stage in owners))
+                yield _finding(owners[-1], f"the output '{self._short(path)}' has several stages: {names}")
+            for parent in _with_parents(path):
+                if parent != path and parent in self._at:
+                    other = self._at[parent][0]
+                    text = f"'{self._short(path)}' lies inside '{self._short(parent)}', an output of {other.name}"
+                    yield _finding(owners[0], f"the output {text}")
+
+    def _short(self, full: str) -> str:
+        return full.removeprefix(self._root + "/")
+
+
+def _with_parents(full: str) -> Iterator[str]:
+    end = len(full)
+    while end > 0:
+        yield full[:end]
+        end = full.rfind("/", 0, end)
+
+
+def _finding(stage: Stage, message: str) -> Finding:
+    return Finding(stage.file, stage.line, f"stage '{stage.key}': {message}")
+
+
+def find_cycles(edges: Iterable[tuple[str, str]]) -> Iterator[tuple[str, ...]]:
+    """Groups of names that can reach each other (Tarjan's strongly connected components, iterative)."""
+    following: dict[str, list[str]] = {}
+    for upstream, downstream in edges:
+        following.setdefault(upstream, []).append(downstream)
+    for component in _components(following):
+        if len(component) > 1:
+            yield tuple(reversed(component))
+
+
+def _components(following: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    held: dict[str, None] = {}
+    for start in following:
+        if start in index:
+            continue
+        work = [(start, iter(following[start]))]
+        index[start] = low[start] = len(index)
+        held[start] = None
+        while work:
+            node, rest = work[-1]
+            child = next(rest, None)
+            if child is None:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    yield _unwind(held, node)
+            elif child not in index:
+                index[child] = low[child] = len(index)
+                held[child] = None
+                work.append((child, iter(following.get(child, ()))))
+            elif child in held:
+                low[node] = min(low[node], index[child])
+
+
+def _unwind(held: dict[str, None], node: str) -> list[str]:
+    component = []
+    while True:
+        last, _ = held.popitem()
+        component.append(last)
+        if last == node:
+            return component
+
+
+def neighbours(edges: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """(upstream names by stage, downstream names by stage)."""
+    upstream: dict[str, list[str]] = {}
+    downstream: dict[str, list[str]] = {}
+    for before, after in edges:
+        upstream.setdefault(after, []).append(before)
+        downstream.setdefault(before, []).append(after)
+    return upstream, downstream
+
+
+def reachable(starts: Iterable[str], following: Mapping[str, Sequence[str]]) -> dict[str, None]:
+    """Every name reachable from ``starts``, themselves included, in the order of discovery."""
+    found = dict.fromkeys(starts)
+    pending = list(found)
+    while pending:
+        for name in following.get(pending.pop(), ()):
+            if name not in found:
+                found[name] = None
+                pending.append(name)
+    return found
+
+
+def ordered(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[str]:
+    """``names`` with upstream before downstream (Kahn); members of cycles come last, in given order."""
+    upstream, downstream = neighbours(edges)
+    waiting = {name: len(upstream.get(name, ())) for name in names}
+    ready = [name for name in names if not waiting[name]]
+    done: dict[str, None] = {}
+    for name in ready:
+        done[name] = None
+        for after in downstream.get(name, ()):
+            waiting[after] -= 1
+            if not waiting[after]:
+                ready.append(after)
+    return [*done, *(name for name in names if name not in done)]
