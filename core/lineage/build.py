@@ -1,0 +1,71 @@
+"""From a workspace's stores to one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core.experiments.types import Run
+from core.lineage.draft import Draft
+from core.lineage.models import add_deployments, add_run, add_versions
+from core.lineage.pipelines import add_imports, add_project
+from core.lineage.records import DeploymentRecord, PredictionLogRecord, ProjectRecord
+from core.lineage.revisions import Revisions
+from core.lineage.types import Graph
+from core.registry.types import ModelVersion
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """Everything that was read; ``notes`` say what could not be.
+
+    ``files`` are, for runs whose artifacts were hashed, md5 digest -> artifact path.
+    """
+
+    projects: tuple[ProjectRecord, ...] = ()
+    runs: tuple[Run, ...] = ()
+    versions: tuple[ModelVersion, ...] = ()
+    deployments: tuple[DeploymentRecord, ...] = ()
+    logs: tuple[PredictionLogRecord, ...] = ()
+    files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def build(ws: Workspace) -> Graph:
+    """The lineage of everything in the workspace.
+
+    A store that is absent or down is named in the graph's notes; the rest stands.
+    """
+    from core.lineage.gather import gather
+
+    return assemble(gather(ws))
+
+
+def assemble(material: Material) -> Graph:
+    """The graph of what was read; pure."""
+    draft = Draft()
+    for sentence in material.notes:
+        draft.note(sentence)
+    for project in material.projects:
+        add_project(draft, project)
+    add_imports(draft, material.projects)
+    for run in material.runs:
+        add_run(draft, run, material.projects, material.files.get(run.run_id))
+    add_versions(draft, material.versions)
+    add_deployments(draft, material.deployments, material.logs)
+    return draft.finish(_revisions(material.projects))
+
+
+def _revisions(projects: Sequence[ProjectRecord]) -> Revisions:
+    names: dict[str, tuple[str, ...]] = {}
+    parents: dict[str, str | None] = {}
+    for project in projects:
+        for commit in project.commits:
+            parents[commit.sha] = commit.parents[0] if commit.parents else None
+            for name in filter(None, (*commit.names, commit.experiment)):
+                names[name] = (*names.get(name, ()), commit.sha)
+    return Revisions(names, parents)

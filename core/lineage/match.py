@@ -1,0 +1,234 @@
+"""Which stage execution logged a run? Pure: a run, the lock history, and the best evidence there is.
+
+The order of evidence is the tag ``dvc.stage`` with params and data hash, then a file of the run that equals an
+output, then commit window with equal params, then a mere name. A run's commit is *not* the commit that holds
+its lock entry: inside ``dvc repro`` HEAD is still the parent, inside ``dvc exp run`` the baseline.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from core.experiments.types import Run
+from core.lineage.records import ProjectRecord, StageRecord
+from core.lineage.types import Evidence, Strength
+
+STAGE_TAG = "dvc.stage"
+ROOT_TAG = "dvc.root"
+EXPERIMENT_TAG = "dvc.exp"
+DATA_TAG = "data.hash"
+
+MIN_EQUAL_PARAMS = 2
+WINDOW = 500
+COMMIT_DELAY = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The execution that logged a run, and why we think so."""
+
+    record: StageRecord
+    evidence: Evidence
+    strength: Strength
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    record: StageRecord
+    equal: int
+    data: bool
+    window: int
+
+    @property
+    def score(self) -> tuple[bool, int, int]:
+        return self.data, self.window, self.equal
+
+
+def match_run(run: Run, projects: Sequence[ProjectRecord], files: Iterable[str] = ()) -> Match | None:
+    """The stage execution that logged ``run``; ``files`` are md5 digests of its artifacts. None if unknown."""
+    stage = run.tags.get(STAGE_TAG)
+    if stage:
+        return _by_tag(run, stage, projects)
+    return _by_content(files, projects) or _by_commit(run, projects) or _by_name(run, projects)
+
+
+def equal_params(locked: Mapping[str, Any], logged: Mapping[str, str]) -> int | None:
+    """How many params of the lock the run logged with the same value; None when one differs.
+
+    Keys match in full (``train.lr``) or by their last part (``lr``) where that part is unique in the lock.
+    """
+    flat = flatten(locked)
+    last = [key.rpartition(".")[2] for key in flat]
+    equal = 0
+    for key, value in flat.items():
+        short = key.rpartition(".")[2]
+        name = key if key in logged else short if last.count(short) == 1 else None
+        if name is None or name not in logged:
+            continue
+        if not same_value(value, logged[name]):
+            return None
+        equal += 1
+    return equal
+
+
+def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested params as dotted keys."""
+    flat: dict[str, Any] = {}
+    pending = [(prefix, params)]
+    while pending:
+        before, level = pending.pop()
+        for key, value in level.items():
+            if isinstance(value, Mapping):
+                pending.append((f"{before}{key}.", value))
+            else:
+                flat[f"{before}{key}"] = value
+    return flat
+
+
+def same_value(locked: object, logged: str) -> bool:
+    """Whether a typed value of a lock equals MLflow's text: as a number, else as text without case."""
+    if isinstance(locked, bool) or locked is None:
+        return logged.strip().lower() in {str(locked).lower(), "null" if locked is None else ""}
+    try:
+        return math.isclose(float(locked), float(logged), rel_tol=1e-12)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return str(locked).strip() == logged.strip()
+
+
+def _by_tag(run: Run, stage: str, projects: Sequence[ProjectRecord]) -> Match | None:
+    rooted = [project for project in projects if project.is_root(run.tags.get(ROOT_TAG, ""))]
+    found = [
+        candidate
+        for project in rooted or projects
+        for record in project.stages
+        if record.address == stage and not record.tracked
+        for candidate in _judge(run, project, record)
+    ]
+    if run.tags.get(DATA_TAG):
+        found = [candidate for candidate in found if candidate.data]
+    best = _best(found)
+    if best is None:
+        return None
+    first, alone = best
+    tag = f"tag {STAGE_TAG}={stage}"
+    if alone and first.data:
+        return Match(first.record, Evidence.RUN_TAG, Strength.EXACT, f"{tag}, data hash in the lock")
+    if alone and first.equal:
+        return Match(
+            first.record, Evidence.RUN_TAG, Strength.EXACT, f"{tag}, {first.equal} params of the lock equal"
+        )
+    if alone and (first.window or len(found) == 1):
+        return Match(first.record, Evidence.RUN_TAG, Strength.STRONG, f"{tag}, chosen by the run's commit")
+    return Match(first.record, Evidence.RUN_TAG, Strength.LIKELY, f"{tag}, several executions fit")
+
+
+def _by_content(files: Iterable[str], projects: Sequence[ProjectRecord]) -> Match | None:
+    wanted = set(files)
+    if not wanted:
+        return None
+    for record in (record for project in projects for record in project.stages if not record.tracked):
+        out = next((out for out in record.outs if out.digest in wanted), None)
+        if out:
+            return Match(
+                record, Evidence.CONTENT_HASH, Strength.EXACT, f"an artifact equals {out.path} byte for byte"
+            )
+    return None
+
+
+def _by_commit(run: Run, projects: Sequence[ProjectRecord]) -> Match | None:
+    if not run.git_commit:
+        return None
+    found = [
+        candidate
+        for project in projects
+        if run.git_commit in project.commit_by_sha
+        for record in project.stages
+        if not record.tracked
+        for candidate in _judge(run, project, record)
+        if candidate.window and candidate.equal >= MIN_EQUAL_PARAMS
+    ]
+    best = _best(found)
+    if best is None or not best[1]:
+        return None
+    first = best[0]
+    note = f"{first.equal} equal params within the run's commit window"
+    return Match(first.record, Evidence.COMMIT_AND_PARAMS, Strength.LIKELY, note)
+
+
+def _by_name(run: Run, projects: Sequence[ProjectRecord]) -> Match | None:
+    found = [
+        candidate
+        for project in projects
+        for record in project.stages
+        if not record.tracked and record.address == run.name
+        for candidate in _judge(run, project, record)
+    ]
+    best = _best(found)
+    if best is None:
+        return None
+    return Match(best[0].record, Evidence.NAME, Strength.WEAK, "the run is called as the stage; nothing more")
+
+
+def _judge(run: Run, project: ProjectRecord, record: StageRecord) -> Iterable[_Candidate]:
+    """The record as a candidate, or nothing when its params contradict the run's."""
+    equal = equal_params(record.params, run.params)
+    if equal is None:
+        return
+    tagged = run.tags.get(DATA_TAG)
+    data = bool(tagged) and any(file.digest == tagged for file in (*record.deps, *record.outs))
+    yield _Candidate(record, equal, data, _window(run, project, record))
+
+
+def _window(run: Run, project: ProjectRecord, record: StageRecord) -> int:
+    """3: the run's commit is just before the lock's; 2: the lock was in force at it; 0: neither."""
+    commit = run.git_commit
+    if not commit or commit not in project.commit_by_sha:
+        return 0
+    follows = any(_before(commit, lock, project, record) for lock in record.introduced)
+    if follows and _in_time(run, project, record):
+        return 3
+    if commit in record.commits:
+        return 2
+    return int(follows)
+
+
+def _before(commit: str, lock: str, project: ProjectRecord, record: StageRecord) -> bool:
+    """Whether from ``commit`` the stage's lock entry first changed at ``lock``."""
+    commits, holders = project.commit_by_sha, project.holders
+    pending = list(commits[lock].parents) if lock in commits else []
+    seen: set[str] = set()
+    while pending and len(seen) < WINDOW:
+        sha = pending.pop()
+        if sha in seen or sha not in commits:
+            continue
+        if sha == commit:
+            return True
+        seen.add(sha)
+        entry = holders.get((sha, record.address))
+        pending += [
+            parent for parent in commits[sha].parents if holders.get((parent, record.address)) is entry
+        ]
+    return False
+
+
+def _in_time(run: Run, project: ProjectRecord, record: StageRecord) -> bool:
+    """The lock was committed after the run began, and not long after."""
+    if run.start_time is None:
+        return True
+    times = (project.commit_by_sha[sha].at for sha in record.introduced if sha in project.commit_by_sha)
+    second = timedelta(seconds=1)  # git counts whole seconds
+    return any(run.start_time - second <= at <= run.start_time + COMMIT_DELAY for at in times)
+
+
+def _best(found: Sequence[_Candidate]) -> tuple[_Candidate, bool] | None:
+    """The best candidate, and whether it stands alone with its score."""
+    if not found:
+        return None
+    ranked = sorted(found, key=lambda candidate: candidate.score, reverse=True)
+    alone = len(ranked) == 1 or ranked[0].score > ranked[1].score
+    return ranked[0], alone
