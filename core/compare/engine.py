@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from core.compare.baseline import production_baseline
 from core.compare.differences import differences
+from core.compare.disagreement import Segment, disagreement
 from core.compare.references import parse, resolve
+from core.compare.row_scores import Mismatch, pair
 from core.compare.types import Comparison, Item
 from core.compare.verdicts import verdicts
 from core.compare.warnings import warnings
@@ -36,7 +38,7 @@ def compare(ws: Workspace, refs: Sequence[str], baseline: str | None = None) -> 
     if len(items) < 2:
         raise BadInput(f"Only one thing to compare: {reason}.", "Name a second reference, or --baseline.")
     declared = ws.settings.metric_directions
-    found = verdicts(items, index, declared, lambda item: _row_scores(ws, item))
+    found = verdicts(items, index, declared, lambda item: row_scores(ws, item))
     return Comparison(
         items=items,
         baseline_index=index,
@@ -63,7 +65,7 @@ def _with_baseline(
     return (wanted, *chosen), 0, reason
 
 
-def _row_scores(ws: Workspace, item: Item) -> pd.DataFrame | None:
+def row_scores(ws: Workspace, item: Item) -> pd.DataFrame | None:
     """The item's test rows; unreadable ones count as absent, the verdict's reason says that they lack."""
     if item.run_id is None:
         return None
@@ -71,3 +73,12 @@ def _row_scores(ws: Workspace, item: Item) -> pd.DataFrame | None:
         return ws.runs.row_scores(item.run_id)
     except ModelDeskError:
         return None
+
+
+def disagreements(ws: Workspace, baseline: Item, candidate: Item) -> tuple[Segment, ...] | str:
+    """Segments of the test rows in which the two disagree, or why they cannot be laid side by side."""
+    first, second = row_scores(ws, baseline), row_scores(ws, candidate)
+    if first is None or second is None:
+        return "No per-row test scores were logged for both, so rows cannot be compared."
+    paired = pair(first, second)
+    return f"Not comparable: {paired.reason}." if isinstance(paired, Mismatch) else disagreement(paired)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FORMS = "run:ID, version:MODEL/N, alias:MODEL@NAME or rev:GIT"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _PREFIX = re.compile(r"[0-9a-f]{4,31}")
+_BULK = 8  # single reads cost less than an experiment's table up to about here
+_TABLES = 5
 _CODE = {
     "mlflow.source.git.commit": "git commit",
     "mlflow.source.git.branch": "git branch",
@@ -97,26 +99,33 @@ def run_item(run: Run, ref: str, **of_version: object) -> Item:
 
 
 def _runs(ws: Workspace, wanted: Sequence[str]) -> Mapping[str, Run]:
-    """The runs by the id or prefix that was written: many in one read, the few it lacks one by one."""
+    """The runs by the id or prefix that was written; many of one experiment cost one read of its table."""
+    pending = {
+        name: name if _RUN_ID.fullmatch(name) else _complete(ws, name) for name in dict.fromkeys(wanted)
+    }
     found: dict[str, Run] = {}
-    whole = sorted({run_id for run_id in wanted if _RUN_ID.fullmatch(run_id)})
-    if len(whole) > 3:
-        listed = ", ".join(f"'{run_id}'" for run_id in whole)
-        found = {run.run_id: run for run in ws.runs.search(filter=f"attributes.run_id IN ({listed})").runs()}
-    for name in wanted:
-        if name not in found:
-            found[name] = ws.runs.run(name if _RUN_ID.fullmatch(name) else _complete(ws, name))
-    return found
+    tables = 0
+    for run_id in pending.values():
+        if run_id in found:
+            continue
+        found[run_id] = run = ws.runs.run(run_id)
+        missing = set(pending.values()) - set(found)
+        if len(missing) >= _BULK and tables < _TABLES:
+            tables += 1
+            table = ws.runs.search(experiment=run.experiment_id)
+            rows = [row for row, listed in enumerate(table.run_ids) if listed in missing]
+            found |= {run.run_id: run for run in table.take(rows).runs()}
+    return {name: found[run_id] for name, run_id in pending.items()}
 
 
 def _complete(ws: Workspace, prefix: str) -> str:
-    ids = ws.runs.search(filter=f"attributes.run_id LIKE '{prefix}%'", limit=2).run_ids
+    ids = [run_id for run_id in ws.runs.search().run_ids if run_id.startswith(prefix)]
     if not ids:
         raise NotFound(
             f"No active run's id begins with '{prefix}'.", "List ids with `runs search --output json`."
         )
     if len(ids) > 1:
-        raise BadInput(f"Several run ids begin with '{prefix}'.", "Write more of the id.")
+        raise BadInput(f"{len(ids)} run ids begin with '{prefix}'.", "Write more of the id.")
     return ids[0]
 
 

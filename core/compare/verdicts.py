@@ -75,7 +75,7 @@ def _verdict(
     adjusted_p = adjusted[id(estimate)]
     word, reason = _judge(metric, estimate, towards, adjusted_p, len(adjusted))
     note = f"; {estimate.note}" if estimate.note else ""
-    return replace(full, word=word, reason=reason + note, adjusted_p=adjusted_p)
+    return replace(full, word=word, reason=reason + note, adjusted_p=float(f"{adjusted_p:.2g}"))
 
 
 def _judge(
