@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from core.experiments.runs import Runs
     from core.ledger.store import Ledger
+    from core.registry.store import Registry
     from core.notify.outbox import Outbox
 
 
@@ -26,11 +28,25 @@ class Workspace:
         return self.settings.root
 
     @cached_property
+    def runs(self) -> Runs:
+        """Runs, metrics, histories and artifacts of the tracking store; opened and checked on first use."""
+        from core.experiments.runs import open_runs
+
+        return open_runs(self.settings)
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The record of decisions; created by the first append."""
         from core.ledger.store import Ledger
 
         return Ledger(self.settings.ledger_url)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Models, versions and aliases of the MLflow store. Raises BadSettings, BadInput, Unavailable."""
+        from core.registry.open import open_registry
+
+        return open_registry(self.settings, self.ledger)
 
     @cached_property
     def outbox(self) -> Outbox:

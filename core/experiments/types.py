@@ -222,6 +222,10 @@ class RunReader(Protocol):
         """The metric over steps of each run that logged it, in the order asked."""
         ...
 
+    def refresh(self) -> None:
+        """Forget what is kept, so that the next search reads everything."""
+        ...
+
 
 def utc(milliseconds: int | None) -> datetime | None:
     """Unix milliseconds as an aware UTC time; None stays None."""

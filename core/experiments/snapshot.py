@@ -1,0 +1,241 @@
+"""Whole experiments of a server kept as Parquet, brought up to date by asking only for what can have changed.
+
+Each search asks for runs that started since, runs that were not finished, and (a few each time, oldest
+check first) some of the others: a finished run can still be tagged or deleted. ``forget`` starts afresh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.experiments import columns
+from core.experiments.rest_rows import run_table
+from core.experiments.types import RunTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = "1"
+RECHECKED = 50
+"""Finished runs looked at again by each refresh."""
+FRESH_SECONDS = 2.0
+SAVED_EVERY = timedelta(minutes=1)
+OVERLAP_MS = 60_000
+"""Clocks of training machines differ: runs that started this long before the newest are asked for again."""
+_IN_ONE_FILTER = 100
+_KINDS = ("metrics", "params", "tags")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every active run of some experiments as of a time; ``cursor`` is where the rolling check continues."""
+
+    table: RunTable
+    cursor: int = 0
+    monotonic: float = 0.0
+    saved: datetime | None = None
+
+
+class Snapshots:
+    """The snapshots of one server, in memory and on disk."""
+
+    def __init__(
+        self,
+        uri: str,
+        fetch: Callable[[Sequence[str], str], Iterable[Mapping[str, Any]]],
+        folder: Path | None = None,
+    ) -> None:
+        """``fetch(experiment_ids, filter)`` gives MLflow's JSON runs; ``folder`` is the cache's root."""
+        name = hashlib.sha256(re.sub(r"//[^@/]*@", "//", uri).encode()).hexdigest()[:24]
+        self._folder = (folder or cache_folder()) / "runs" / name
+        self._fetch = fetch
+        self._kept: dict[str, Snapshot] = {}
+        self._lock = threading.Lock()
+
+    def current(self, key: str, ids: Sequence[str], names: Mapping[str, str]) -> RunTable:
+        """The runs of the experiments ``ids`` up to date; ``key`` names the snapshot."""
+        with self._lock:
+            known = self._kept.get(key) or _load(self._file(key))
+            if known and time.monotonic() - known.monotonic < FRESH_SECONDS:
+                return known.table
+            found = self._refreshed(known, ids, names) if known else self._whole(ids, names)
+            if found.saved is None or found.table.as_of - found.saved > SAVED_EVERY:
+                _save(found, self._file(key))
+                found = replace(found, saved=found.table.as_of)
+            self._kept[key] = found
+            return found.table
+
+    def forget(self) -> None:
+        """Drop every snapshot of this server."""
+        with self._lock:
+            self._kept.clear()
+            for file in self._folder.glob("*.parquet"):
+                file.unlink(missing_ok=True)
+
+    def _file(self, key: str) -> Path:
+        return self._folder / f"{re.sub(r'[^0-9A-Za-z]', '_', key)}.parquet"
+
+    def _whole(self, ids: Sequence[str], names: Mapping[str, str]) -> Snapshot:
+        as_of = datetime.now(UTC)
+        return Snapshot(run_table(self._fetch(ids, ""), names, as_of), 0, time.monotonic())
+
+    def _refreshed(self, known: Snapshot, ids: Sequence[str], names: Mapping[str, str]) -> Snapshot:
+        as_of = datetime.now(UTC)
+        suspects, cursor = _suspects(known)
+        found = list(self._fetch(ids, _started_since(known.table)))
+        for start in range(0, len(suspects), _IN_ONE_FILTER):
+            listed = ", ".join(f"'{run_id}'" for run_id in suspects[start : start + _IN_ONE_FILTER])
+            found += self._fetch(ids, f"attributes.run_id IN ({listed})")
+        changed = run_table({run["info"]["run_id"]: run for run in found}.values(), names, as_of)
+        table = _merged(known.table, changed, set(suspects), as_of)
+        return Snapshot(_of_experiments(table, ids), cursor, time.monotonic(), known.saved)
+
+
+def cache_folder() -> Path:
+    """Where snapshots may be kept: MODELDESK_CACHE, else the user's cache folder."""
+    named = os.environ.get("MODELDESK_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(named) if named else Path(base) / "modeldesk"
+
+
+def _suspects(known: Snapshot) -> tuple[list[str], int]:
+    """Unfinished runs and the next of the finished ones; and the cursor after them."""
+    import pyarrow.compute as pc
+
+    frame = known.table.attributes
+    open_runs = frame.filter(pc.is_null(frame["end_time"]))["run_id"].to_pylist()
+    finished = frame.filter(pc.is_valid(frame["end_time"]))["run_id"]
+    start = known.cursor if known.cursor < len(finished) else 0
+    again = finished.slice(start, RECHECKED).to_pylist()
+    return [run_id for run_id in open_runs + again if re.fullmatch(r"[\w-]+", run_id)], start + len(again)
+
+
+def _started_since(table: RunTable) -> str:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    latest = pc.max(pc.cast(table.attributes["start_time"], pa.int64())).as_py()
+    return f"attributes.start_time >= {latest - OVERLAP_MS}" if latest is not None else ""
+
+
+def _merged(old: RunTable, changed: RunTable, gone: set[str], as_of: datetime) -> RunTable:
+    """``old`` with ``changed`` runs put in; those of ``gone`` that were not found again have been deleted."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    replaced = pa.array(sorted(gone | set(changed.run_ids)), pa.string())
+
+    def kept(table: pa.Table, owners: Any) -> pa.Table:
+        return table.filter(pc.invert(pc.is_in(columns.as_array(owners), value_set=replaced)))
+
+    owners = old.attributes["run_id"]
+    merged = {
+        name: _joined(kept(getattr(old, name), owners), getattr(changed, name))
+        for name in ("attributes", *_KINDS)
+    }
+    datasets = _joined(kept(old.datasets, old.datasets["run_id"]), changed.datasets)
+    total = merged["attributes"].num_rows
+    return replace(old, **merged, datasets=datasets, total=total, as_of=as_of)
+
+
+def _joined(old: pa.Table, new: pa.Table) -> pa.Table:
+    """The rows of both, columns sorted when they differ; columns that no row uses any more are dropped."""
+    import pyarrow as pa
+
+    rows = old.num_rows + new.num_rows
+    if old.column_names == new.column_names:
+        return pa.concat_tables([old, new]).combine_chunks() if old.num_columns else columns.empty(rows)
+    names = sorted({*old.column_names, *new.column_names})
+    found = {}
+    for name in names:
+        kind = (old if name in old.column_names else new)[name].type
+        halves = (
+            part[name] if name in part.column_names else pa.nulls(part.num_rows, kind) for part in (old, new)
+        )
+        column = pa.concat_arrays([columns.as_array(half).cast(kind) for half in halves])
+        if column.null_count < rows:
+            found[name] = column
+    return pa.table(found) if found else columns.empty(rows)
+
+
+def _of_experiments(table: RunTable, ids: Sequence[str]) -> RunTable:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    inside = pc.is_in(
+        columns.as_array(table.attributes["experiment_id"]), value_set=pa.array(ids, pa.string())
+    )
+    if pc.all(inside).as_py() is not False:
+        return table
+    return replace(table.take(pc.indices_nonzero(inside)), total=pc.sum(inside).as_py())
+
+
+def _save(snapshot: Snapshot, file: Path) -> None:
+    """Write the snapshot; a disk that cannot be written only costs the next process its head start."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = snapshot.table
+    parts = {
+        f"attributes.{name}": column
+        for name, column in zip(table.attributes.column_names, table.attributes.columns, strict=True)
+    }
+    for kind in _KINDS:
+        wide: pa.Table = getattr(table, kind)
+        parts |= {f"{kind}.{name}": wide[name] for name in wide.column_names}
+    about = {
+        "format": FORMAT,
+        "as_of": table.as_of.isoformat(),
+        "cursor": snapshot.cursor,
+        "datasets": table.datasets.to_pylist(),
+    }
+    partial = file.with_suffix(f".{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        pq.write_table(
+            pa.table(parts, metadata={"modeldesk": json.dumps(about)}), partial, compression="zstd"
+        )
+        partial.replace(file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+
+
+def _load(file: Path) -> Snapshot | None:
+    """The snapshot of a file; None when there is none that can be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        wide = pq.read_table(file)
+        about = json.loads((wide.schema.metadata or {}).get(b"modeldesk", b"{}"))
+    except (OSError, pa.ArrowInvalid, ValueError):
+        return None
+    if about.get("format") != FORMAT:
+        return None
+
+    def part(kind: str) -> pa.Table:
+        names = [name for name in wide.column_names if name.startswith(f"{kind}.")]
+        found = wide.select(names).rename_columns([name.split(".", 1)[1] for name in names])
+        return found if names else columns.empty(wide.num_rows)
+
+    table = RunTable(
+        attributes=part("attributes").cast(columns.attribute_schema()),
+        metrics=part("metrics"),
+        params=part("params"),
+        tags=part("tags"),
+        datasets=pa.Table.from_pylist(about["datasets"], schema=columns.dataset_schema()),
+        total=wide.num_rows,
+        source="http",
+        as_of=datetime.fromisoformat(about["as_of"]),
+    )
+    return Snapshot(table, about["cursor"], saved=table.as_of)
