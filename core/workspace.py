@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from core.deploy.desk import Desk
     from core.experiments.runs import Runs
     from core.ledger.store import Ledger
-    from core.registry.store import Registry
     from core.notify.outbox import Outbox
+    from core.registry.store import Registry
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ class Workspace:
         from core.notify.outbox import Outbox
 
         return Outbox(self.ledger, self.settings.notify)
+
+    @cached_property
+    def deployments(self) -> Desk:
+        """Endpoints, slots and the journal of deployments; opening it starts and writes nothing."""
+        from core.deploy.desk import Desk
+
+        return Desk(self)
 
 
 def open_workspace(root: Path) -> Workspace:

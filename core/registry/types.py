@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 
@@ -106,11 +105,3 @@ class ModelReader(Protocol):
     def artifact_uri(self, model: str, version: int) -> str:
         """Where the version's files lie: a path or a URI; raises NotFound."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
-    """A version's files on this machine. ``temporary`` ones were downloaded and may be removed."""
-
-    folder: Path
-    temporary: bool = False

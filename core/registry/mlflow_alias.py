@@ -1,0 +1,50 @@
+"""Writing an alias into MLflow's database through MLflow's own client, which must be of the same schema.
+
+MLflow's client migrates an older database silently when it opens it. Other users of that store would then be
+locked out, so a store of another schema is refused here before the client sees it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from core.errors import Refused, Unavailable
+
+
+def limit_waiting() -> None:
+    """Make MLflow's client give up after seconds: its default waits for minutes on a dead server."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+
+
+def write_alias(uri: str, revision: str | None, model: str, alias: str, version: int) -> None:
+    """Set an alias in the store at ``uri``, whose schema is ``revision``. Raises Refused and Unavailable."""
+    limit_waiting()
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    newest = _schema_of_this_mlflow()
+    if revision != newest:
+        raise Refused(
+            f"This MLflow store has schema {revision}, the installed MLflow writes {newest}: "
+            "writing would migrate it silently and lock out its own users.",
+            "Start that store's own `mlflow server` and use its http address as the tracking URI.",
+        )
+    try:
+        MlflowClient(uri, uri).set_registered_model_alias(model, alias, str(version))
+    except MlflowException as error:
+        raise Unavailable(
+            f"MLflow did not set {model}@{alias} to version {version}: {error.error_code}.",
+            "Nothing was promised: read the alias before trying again.",
+        ) from error
+
+
+def _schema_of_this_mlflow() -> str | None:
+    from pathlib import Path
+
+    import mlflow.store.db_migrations
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(Path(mlflow.store.db_migrations.__file__).parent).get_current_head()

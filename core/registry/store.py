@@ -1,0 +1,129 @@
+"""The registry door: reading models and versions, and moving an alias without stepping on anybody's toes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from core.errors import BadInput, Conflict, IntegrityFailure, NotFound, Unavailable
+from core.registry.mlmodel import read_mlmodel
+from core.registry.types import AliasMove, Model, ModelReader, ModelVersion, Signature
+
+
+class AliasWriter(Protocol):
+    """Sets an alias in MLflow, whatever it was before."""
+
+    def __call__(self, model: str, alias: str, version: int) -> None: ...
+
+
+Exclusive = Callable[[str], AbstractContextManager[None]]
+"""Holds a named lock among everyone who shares the ledger."""
+
+
+class Registry:
+    """Models, versions and aliases of one MLflow store."""
+
+    def __init__(self, reader: ModelReader, write_alias: AliasWriter, exclusive: Exclusive) -> None:
+        self._reader = reader
+        self._write_alias = write_alias
+        self._exclusive = exclusive
+
+    def models(self) -> tuple[Model, ...]:
+        """Every registered model, by name; prompts are left out."""
+        return self._reader.models()
+
+    def model(self, name: str) -> Model:
+        """One registered model; raises NotFound."""
+        return self._reader.model(name)
+
+    def versions(self, model: str | None = None) -> tuple[ModelVersion, ...]:
+        """Versions of a model (None: of all models), newest first; raises NotFound for an unknown model."""
+        return self._reader.versions(model)
+
+    def version(self, model: str, version: int) -> ModelVersion:
+        """One version; raises NotFound."""
+        return self._reader.version(model, version)
+
+    def by_alias(self, model: str, alias: str) -> ModelVersion:
+        """The version that an alias names; raises NotFound, naming the aliases that exist."""
+        aliases = self._reader.model(model).aliases
+        if alias not in aliases:
+            known = ", ".join(f"{name} (v{number})" for name, number in sorted(aliases.items()))
+            raise NotFound(
+                f"'{model}' has no alias '{alias}'.", f"It has: {known}." if known else "It has no aliases."
+            )
+        return self._reader.version(model, aliases[alias])
+
+    def artifact_uri(self, model: str, version: int) -> str:
+        """Where the version's files lie: a path or a URI; raises NotFound."""
+        return self._reader.artifact_uri(model, version)
+
+    def folder(self, model: str, version: int) -> Path | None:
+        """The version's files when they lie on this machine, else None."""
+        uri = self.artifact_uri(model, version)
+        parts = urlsplit(uri)
+        path = Path(unquote(parts.path)) if parts.scheme in ("file", "") else None
+        return path if path is not None and path.is_dir() else None
+
+    def signature(self, model: str, version: int) -> Signature:
+        """Inputs, outputs and flavors from the MLmodel file; the model is not loaded. Raises Unavailable."""
+        return read_mlmodel(self._mlmodel(model, version))
+
+    def set_alias(self, model: str, alias: str, version: int, expected: int | None) -> AliasMove:
+        """Move ``alias`` from the version the caller saw (None: it did not exist) to ``version``.
+
+        Raises Conflict when it names another version by now (nothing is changed), IntegrityFailure when MLflow
+        reads back something else than was written, and NotFound, Unavailable, Refused.
+        """
+        with self._exclusive(f"alias {model}"):
+            return self.move_alias(model, alias, version, expected)
+
+    def move_alias(self, model: str, alias: str, version: int, expected: int | None) -> AliasMove:
+        """:meth:`set_alias` for callers who hold a lock on the model already."""
+        _check_alias(alias)
+        self._reader.version(model, version)
+        before = self._reader.model(model).aliases.get(alias)
+        if before != expected:
+            raise Conflict(
+                f"{model}@{alias} is version {_said(before)} by now, not {_said(expected)}; nothing was changed.",
+                "Look at the new state and decide again.",
+            )
+        self._write_alias(model, alias, version)
+        after = self._reader.model(model).aliases.get(alias)
+        if after != version:
+            raise IntegrityFailure(
+                f"{model}@{alias} was set to version {version} but reads back as {_said(after)}.",
+                "Someone else may be writing at the same time: run `reconcile`.",
+            )
+        return AliasMove(model, alias, before, after)
+
+    def _mlmodel(self, model: str, version: int) -> str:
+        folder = self.folder(model, version)
+        try:
+            if folder is not None:
+                return (folder / "MLmodel").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unavailable(
+                f"The MLmodel file of {model}/{version} cannot be read.",
+                "Its files may be gone from the artifact store.",
+            ) from error
+        from core.registry.mlflow_files import fetch_text
+
+        return fetch_text(self.artifact_uri(model, version), "MLmodel")
+
+
+def _check_alias(alias: str) -> None:
+    import re
+
+    if not re.fullmatch(r"[\w-]{1,255}", alias) or alias == "latest" or re.fullmatch(r"v\d+", alias):
+        raise BadInput(
+            f"'{alias}' cannot be an alias.",
+            "Use letters, digits, _ and -; MLflow reserves 'latest' and names like 'v2'.",
+        )
+
+
+def _said(version: int | None) -> str:
+    return "unset" if version is None else str(version)
