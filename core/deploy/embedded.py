@@ -77,6 +77,10 @@ class EmbeddedEngine:
         """The file that holds what the slot's server printed."""
         return self._logs / f"{paths.endpoint_id(endpoint.key)}-{name}.log"
 
+    def last_words(self, endpoint: Endpoint, name: SlotName) -> str:
+        """The last line of the slot's log."""
+        return processes.tail(self.log_of(endpoint, name)) or "its log is empty"
+
     def observe(self, endpoint: Endpoint) -> Mapping[SlotName, SlotTraffic]:
         """The router's counters for the endpoint's slots; raises Unavailable."""
         return haproxy_runtime.slots(self._admin, f"e{paths.endpoint_id(endpoint.key)}")

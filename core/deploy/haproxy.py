@@ -49,6 +49,7 @@ _ENDPOINT = """
 # {key}
 frontend f{id}
     bind 127.0.0.1:{port}
+    http-request set-log-level silent if {{ path /pulse }}
     default_backend e{id}
 
 backend e{id}

@@ -255,6 +255,10 @@ class Engine(Protocol):
         """The router's own counters per slot."""
         ...
 
+    def last_words(self, endpoint: Endpoint, name: SlotName) -> str:
+        """The last line that the slot's server printed: why it ended."""
+        ...
+
     def stop(self, endpoint: Endpoint, slot: Slot) -> None:
         """End the slot's process: asked first, killed after five seconds."""
         ...

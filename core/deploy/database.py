@@ -1,0 +1,206 @@
+"""The deployment database: desired state, journal and outbox, beside the ledger.
+
+With an SQLite ledger it is ``deploy.db`` in the same folder, so that a rollback never waits for a long write to
+the ledger; with PostgreSQL it is the same database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from core.errors import Unavailable
+
+WAIT_S = 10
+
+metadata = sa.MetaData()
+
+
+def _key(primary: bool = True) -> list[sa.Column[str]]:
+    return [
+        sa.Column("model", sa.Text, primary_key=primary, nullable=False),
+        sa.Column("environment", sa.Text, primary_key=primary, nullable=False),
+    ]
+
+
+endpoints = sa.Table(
+    "deploy_endpoints",
+    metadata,
+    *_key(),
+    sa.Column("port", sa.Integer, nullable=False, unique=True),
+    sa.Column("live", sa.Text),
+    sa.Column("previous", sa.Text),
+    sa.Column("weights", sa.JSON, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("changed_at", sa.Text, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+)
+
+slots = sa.Table(
+    "deploy_slots",
+    metadata,
+    *_key(),
+    sa.Column("slot", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("directory", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("pid", sa.Integer),
+    sa.Column("create_time", sa.Float),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("restarts", sa.Integer, nullable=False),
+)
+
+served = sa.Table(
+    "deploy_served",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    *_key(primary=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("directory", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("since", sa.Text, nullable=False),
+    sa.Column("until", sa.Text),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("good", sa.Boolean, nullable=False),
+)
+
+operations = sa.Table(
+    "deploy_operations",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    *_key(primary=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("idempotency_key", sa.Text, unique=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("from_version", sa.Integer),
+    sa.Column("to_version", sa.Integer, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("owner_pid", sa.Integer, nullable=False),
+    sa.Column("owner_birth", sa.Float, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("finished_at", sa.Text),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("verified", sa.Boolean, nullable=False, default=False),
+    sa.Column("command_to_switch", sa.Float),
+    sa.Column("switch_to_verified", sa.Float),
+)
+# The database itself lets one operation run per endpoint, whatever the processes believe.
+sa.Index(
+    "deploy_one_running",
+    operations.c.model,
+    operations.c.environment,
+    unique=True,
+    sqlite_where=operations.c.state == "running",
+    postgresql_where=operations.c.state == "running",
+)
+
+steps = sa.Table(
+    "deploy_steps",
+    metadata,
+    sa.Column("operation_id", sa.Text, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
+outbox = sa.Table(
+    "deploy_outbox",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("operation_id", sa.Text, nullable=False),
+    *_key(primary=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("last_error", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("done_at", sa.Text),
+)
+
+
+class Database:
+    """Transactions on the deployment tables; failures are ``Unavailable`` with a way out."""
+
+    def __init__(self, ledger_url: str) -> None:
+        url = sa.make_url(ledger_url)
+        self._sqlite = url.get_backend_name() == "sqlite"
+        self.file = Path(url.database or "").with_name("deploy.db") if self._sqlite else None
+        self._url = (
+            url.set(database=str(self.file)) if self._sqlite else url.set(drivername="postgresql+psycopg")
+        )
+        self._engine: sa.Engine | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection | None]:
+        """A snapshot; None while nothing was ever deployed here (looking creates nothing)."""
+        if self.file is not None and not self.file.exists():
+            yield None
+            return
+        with self._failures(), self._open().connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction alone among writers, on disk when it ends."""
+        with self._failures():
+            engine = self._open().execution_options(deploy_writes=True)
+            with engine.begin() as connection:
+                if not self._sqlite:
+                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7355608)")
+                yield connection
+
+    def _open(self) -> sa.Engine:
+        if self._engine is None:
+            options: dict[str, Any] = {"timeout": WAIT_S} if self._sqlite else {"connect_timeout": 5}
+            engine = sa.create_engine(self._url, connect_args=options)
+            if self._sqlite:
+                sa.event.listen(engine, "connect", _prepare)
+                sa.event.listen(engine, "begin", _begin)
+            with engine.execution_options(deploy_writes=True).begin() as connection:
+                metadata.create_all(connection)
+            self._engine = engine
+        return self._engine
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise Unavailable(
+                f"The deployment database did not answer: {error.orig}.",
+                "What serves goes on serving. Check its file, the disk and its server, and try again.",
+            ) from error
+
+
+def instant(text: str | None) -> datetime | None:
+    """A stored time as an aware UTC datetime."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def now_text() -> str:
+    """The present as it is stored."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # _begin starts transactions; the driver's own would not lock early
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("deploy_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,77 @@
+"""The deployment side of a workspace: database, engine and the stores that a deployment talks to."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.deploy import paths
+from core.deploy.database import Database
+from core.deploy.embedded import EmbeddedEngine
+from core.deploy.fetch import fetch
+from core.deploy.journal import Journal
+from core.deploy.outbox import Outbox
+from core.deploy.store import Store
+from core.deploy.types import Artifact, Endpoint, EndpointKey
+from core.errors import BadInput, BadSettings, IntegrityFailure
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
+
+
+class Desk:
+    """Opened once per workspace; nothing is started or written by opening it."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self.ws = ws
+        self.settings = ws.settings
+        self.database = Database(ws.settings.ledger_url)
+        self.store = Store(self.database)
+        self.journal = Journal(self.database)
+        self.outbox = Outbox(self.database)
+
+    @cached_property
+    def engine(self) -> EmbeddedEngine:
+        """The serving engine that the settings name; raises BadSettings when there is none."""
+        chosen = self.settings.deploy.engine
+        if chosen != "embedded":
+            raise BadSettings(
+                f"This workspace serves nothing itself (deploy.engine is '{chosen}').",
+                "Set deploy.engine to 'embedded' in modeldesk.toml.",
+            )
+        return EmbeddedEngine(self.settings)
+
+    @property
+    def serves(self) -> bool:
+        """True when an engine is set; without one, deployments move the MLflow alias alone."""
+        return self.settings.deploy.engine == "embedded"
+
+    @property
+    def cache(self) -> Path:
+        """Where fetched artifacts are kept."""
+        return paths.state_dir(self.settings) / "artifacts"
+
+    def key(self, model: str, environment: str) -> EndpointKey:
+        """The endpoint's key; raises BadInput for an environment that the settings do not name."""
+        if environment not in self.settings.environments:
+            known = ", ".join(self.settings.environments)
+            raise BadInput(f"There is no environment '{environment}'.", f"This workspace has: {known}.")
+        return EndpointKey(model, environment)
+
+    def endpoint(self, key: EndpointKey, actor: str) -> Endpoint:
+        """The endpoint, made when it is new."""
+        return self.store.ensure_endpoint(key, self.settings.deploy.ports.get(str(key)), actor)
+
+    def fetch(self, key: EndpointKey, version: int) -> Artifact:
+        """The version's files; raises IntegrityFailure when they differ from when it last served here."""
+        uri = self.ws.registry.artifact_uri(key.model, version)
+        artifact = fetch(uri, self.cache, self.settings.tracking_uri)
+        before = self.store.artifact_of(key, version)
+        if before is not None and before.sha256 != artifact.sha256:
+            raise IntegrityFailure(
+                f"The files of {key.model} v{version} are not those that served before: "
+                f"digest {artifact.sha256[:12]}, then {before.sha256[:12]}.",
+                "Find out who changed them; register the new files as a new version.",
+            )
+        return artifact

@@ -1,0 +1,83 @@
+"""Checks before anything is started: read from the files alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.deploy.model_files import ModelFile, read_model_file
+from core.deploy.serialization import Findings, inspect
+from core.deploy.types import Artifact
+
+MAX_BYTES = 100 << 20
+
+
+class Verdict(StrEnum):
+    """The outcome of one check."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what was looked at, how it went, and the sentence for it."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+
+
+def static_checks(artifact: Artifact, live: Artifact | None, *, allow_code: bool) -> tuple[Check, ...]:
+    """Size, signature, compatibility with what is live, and what loading would run."""
+    candidate = read_model_file(artifact.directory)
+    now = read_model_file(live.directory) if live and live.directory.is_dir() else None
+    return (
+        check_size(artifact.size_bytes),
+        check_signature(candidate),
+        check_compatible(candidate, now),
+        check_serialization(inspect(artifact.directory), allow_code=allow_code),
+    )
+
+
+def check_size(size_bytes: int, limit: int = MAX_BYTES) -> Check:
+    """At most ``limit`` bytes, measured from the files (MLmodel's own number leaves some out)."""
+    verdict = Verdict.PASS if size_bytes <= limit else Verdict.FAIL
+    return Check("size", verdict, f"{size_bytes / 1e6:.1f} MB of at most {limit / 1e6:.0f} MB")
+
+
+def check_signature(candidate: ModelFile) -> Check:
+    """A model without a signature accepts anything and fails in production instead."""
+    if not candidate.has_signature:
+        return Check("signature", Verdict.FAIL, "no signature: log the model with signature or input_example")
+    return Check("signature", Verdict.PASS, f"{len(candidate.columns)} input columns")
+
+
+def check_compatible(candidate: ModelFile, live: ModelFile | None) -> Check:
+    """Whoever calls live must be able to call the candidate: no new required column, no other type."""
+    name = "compatible with live"
+    if live is None or not live.has_signature:
+        return Check(name, Verdict.PASS, "nothing is live to compare with")
+    sent = {column.name: column.type for column in live.columns}
+    new = [column.name for column in candidate.columns if column.required and column.name not in sent]
+    other = [
+        f"{column.name} ({sent[column.name]} -> {column.type})"
+        for column in candidate.columns
+        if column.name in sent and column.type != sent[column.name]
+    ]
+    if new or other:
+        parts = [f"new required: {', '.join(new)}"] * bool(new) + [f"other type: {', '.join(other)}"] * bool(
+            other
+        )
+        return Check(name, Verdict.FAIL, "; ".join(parts))
+    return Check(name, Verdict.PASS, "takes every request that live takes")
+
+
+def check_serialization(findings: Findings, *, allow_code: bool) -> Check:
+    """Loading must run nothing but trusted types, unless someone who may said so."""
+    if not findings.runs_code:
+        return Check("serialization", Verdict.PASS, findings.sentence)
+    if allow_code:
+        return Check("serialization", Verdict.PASS, f"allowed by an approver: {findings.sentence}")
+    return Check("serialization", Verdict.FAIL, f"loading would run code: {findings.sentence}")

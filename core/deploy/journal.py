@@ -1,0 +1,257 @@
+"""The journal of operations: at most one runs per endpoint, a rollback goes first, a late promote is fenced."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.deploy import database as db
+from core.deploy import journal_rows as rows
+from core.deploy import processes
+from core.deploy.database import Database, now_text
+from core.deploy.store import change_live, read_endpoints, reopen_served, write_endpoint
+from core.deploy.types import (
+    Endpoint,
+    EndpointKey,
+    Operation,
+    OperationKind,
+    OperationState,
+    Process,
+    SlotName,
+    Step,
+    StepState,
+)
+from core.errors import Conflict
+
+_ops = db.operations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What someone wants; ``expects`` is the live version that they saw, None when they did not look."""
+
+    key: EndpointKey
+    kind: OperationKind
+    to_version: int
+    actor: str
+    reason: str
+    expects: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to be told elsewhere once the switch is recorded: a ledger event or an alias."""
+
+    kind: str
+    content: Mapping[str, Any]
+
+
+class Journal:
+    """Operations of one workspace."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, intent: Intent) -> Operation:
+        """Open an operation, or give back the one that already ran under the same key (``repeated``).
+
+        Raises Conflict when another operation runs, or when live is not what was expected.
+        """
+        with self._database.writing() as connection:
+            if intent.idempotency_key and (earlier := _by_key(connection, intent.idempotency_key)):
+                return replace(_same_or_conflict(earlier, intent), repeated=True)
+            endpoint = read_endpoints(connection, intent.key)[0]
+            _make_way(connection, intent)
+            _check_expected(connection, endpoint, intent)
+            owner = processes.this_process()
+            row = {
+                "id": uuid.uuid4().hex[:12],
+                "model": intent.key.model,
+                "environment": intent.key.environment,
+                "kind": str(intent.kind),
+                "state": str(OperationState.RUNNING),
+                "idempotency_key": intent.idempotency_key,
+                "epoch": endpoint.epoch + 1,
+                "from_version": endpoint.live_version,
+                "to_version": intent.to_version,
+                "actor": intent.actor,
+                "reason": intent.reason,
+                "owner_pid": owner.pid,
+                "owner_birth": owner.create_time,
+                "started_at": now_text(),
+            }
+            connection.execute(sa.insert(_ops).values(row))
+            values = sa.update(db.endpoints).where(*rows.same(db.endpoints, intent.key))
+            connection.execute(values.values(epoch=endpoint.epoch + 1))
+            return rows.operation(connection.execute(sa.select(_ops).where(_ops.c.id == row["id"])).one())
+
+    def decide(
+        self,
+        operation: Operation,
+        *,
+        live: SlotName,
+        previous: SlotName | None,
+        weights: Mapping[SlotName, int],
+        messages: tuple[Message, ...] = (),
+    ) -> Endpoint:
+        """Record the new desired state; after this the switch is a fact that any process can complete.
+
+        Raises Conflict when a rollback took over meanwhile (the epoch moved): nothing is changed then.
+        """
+        with self._database.writing() as connection:
+            endpoint = read_endpoints(connection, operation.key)[0]
+            row = connection.execute(sa.select(_ops).where(_ops.c.id == operation.id)).one()
+            if endpoint.epoch != operation.epoch or row.state != OperationState.RUNNING:
+                raise Conflict(
+                    f"A rollback of {operation.key} took over while this {operation.kind} was under way.",
+                    f"v{endpoint.live_version} is live; this operation changed nothing.",
+                )
+            changed = replace(endpoint, live=live, previous=previous, weights=weights)
+            if live != endpoint.live:
+                good = operation.kind is OperationKind.DEPLOY
+                slot = changed.slot(live)
+                change_live(connection, endpoint, slot, by=operation.actor, leaves_good=good)
+            write_endpoint(connection, changed, operation.actor)
+            for message in messages:
+                connection.execute(sa.insert(db.outbox).values(_message_row(operation, message)))
+            return read_endpoints(connection, operation.key)[0]
+
+    def withdraw(self, operation: Operation, before: Endpoint) -> None:
+        """Undo :meth:`decide` of a running operation whose switch did not hold; its messages are not sent."""
+        with self._database.writing() as connection:
+            endpoint = read_endpoints(connection, operation.key)[0]
+            if endpoint.epoch != operation.epoch:
+                return
+            if endpoint.live != before.live:
+                reopen_served(connection, operation.key)
+            write_endpoint(connection, replace(before, epoch=operation.epoch), operation.actor)
+            connection.execute(sa.delete(db.outbox).where(db.outbox.c.operation_id == operation.id))
+
+    def tell(self, operation: Operation, message: Message) -> None:
+        """Put a message of an operation into the outbox."""
+        with self._database.writing() as connection:
+            connection.execute(sa.insert(db.outbox).values(_message_row(operation, message)))
+
+    def step(self, operation: Operation, step: Step) -> None:
+        """Write a line of the operation's log; a step that was RUNNING is replaced by its end."""
+        with self._database.writing() as connection:
+            own = db.steps.c.operation_id == operation.id
+            running = sa.and_(own, db.steps.c.state == StepState.RUNNING)
+            connection.execute(sa.delete(db.steps).where(running))
+            n = connection.execute(
+                sa.select(sa.func.coalesce(sa.func.max(db.steps.c.n), 0)).where(own)
+            ).scalar()
+            values = {"name": step.name, "state": str(step.state), "started_at": step.started_at.isoformat()}
+            values |= {"seconds": step.seconds, "detail": step.detail, "n": n + 1}
+            connection.execute(sa.insert(db.steps).values(operation_id=operation.id, **values))
+
+    def finish(self, operation: Operation, state: OperationState, message: str, **measured: Any) -> Operation:
+        """End a running operation; one that was pre-empted keeps that state."""
+        with self._database.writing() as connection:
+            running = sa.and_(_ops.c.id == operation.id, _ops.c.state == OperationState.RUNNING)
+            values = {"state": str(state), "message": message, "finished_at": now_text(), **measured}
+            connection.execute(sa.update(_ops).where(running).values(values))
+        return self.operation(operation.id)
+
+    def abort_orphans(self) -> tuple[Operation, ...]:
+        """Mark operations whose process is gone as ABORTED; gives back those."""
+        with self._database.writing() as connection:
+            running = connection.execute(sa.select(_ops).where(_ops.c.state == OperationState.RUNNING)).all()
+            orphans = [row for row in running if not _owner_alive(row)]
+            for row in orphans:
+                _abort(connection, row)
+        return tuple(map(rows.operation, orphans))
+
+    def operation(self, operation_id: str) -> Operation:
+        """One operation with its steps."""
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(_ops).where(_ops.c.id == operation_id)).one()
+            lines = sa.select(db.steps).where(db.steps.c.operation_id == operation_id).order_by(db.steps.c.n)
+            steps = tuple(rows.step(line) for line in connection.execute(lines))
+        return replace(rows.operation(row), steps=steps)
+
+    def operations(self, key: EndpointKey | None = None, limit: int = 50) -> tuple[Operation, ...]:
+        """Operations, newest first, without their steps."""
+        query = sa.select(_ops).order_by(_ops.c.started_at.desc()).limit(limit)
+        if key is not None:
+            query = query.where(*rows.same(_ops, key))
+        with self._database.reading() as connection:
+            return () if connection is None else tuple(map(rows.operation, connection.execute(query)))
+
+
+def _make_way(connection: sa.Connection, intent: Intent) -> None:
+    running = sa.select(_ops).where(*rows.same(_ops, intent.key), _ops.c.state == OperationState.RUNNING)
+    row = connection.execute(running).first()
+    if row is None:
+        return
+    if not _owner_alive(row):
+        _abort(connection, row)
+    elif intent.kind is OperationKind.ROLLBACK and row.kind == OperationKind.DEPLOY:
+        text = f"A rollback by {intent.actor} took over."
+        values = {"state": str(OperationState.PREEMPTED), "message": text, "finished_at": now_text()}
+        connection.execute(sa.update(_ops).where(_ops.c.id == row.id).values(values))
+    else:
+        raise Conflict(
+            f"{row.actor} started a {row.kind} of {intent.key} to v{row.to_version} {rows.ago(row.started_at)}.",
+            "Wait for it to end; a rollback may interrupt a deployment.",
+        )
+
+
+def _check_expected(connection: sa.Connection, endpoint: Endpoint, intent: Intent) -> None:
+    if intent.expects is None or intent.expects == endpoint.live_version:
+        return
+    done = sa.select(_ops).where(*rows.same(_ops, intent.key), _ops.c.state == OperationState.DONE)
+    last = connection.execute(done.order_by(_ops.c.finished_at.desc())).first()
+    who = ""
+    if last is not None:
+        verb = "rolled back" if last.kind == OperationKind.ROLLBACK else "deployed"
+        who = f" {verb} by {last.actor} {rows.ago(last.finished_at)}"
+    live = f"v{endpoint.live_version} is live" if endpoint.live_version else "nothing is live"
+    if last is not None and intent.to_version == last.to_version == endpoint.live_version:
+        raise Conflict(f"Already done: {live},{who}.", "Nothing more to do.")
+    raise Conflict(
+        f"{live} in {intent.key.environment}{',' if who else ''}{who}; v{intent.expects} was expected.",
+        "Nothing was changed. Look at what is live now and decide again.",
+    )
+
+
+def _same_or_conflict(row: Any, intent: Intent) -> Operation:
+    earlier = rows.operation(row)
+    if (earlier.key, earlier.kind, earlier.to_version) != (intent.key, intent.kind, intent.to_version):
+        raise Conflict(
+            f"The idempotency key was used before for a {earlier.kind} of {earlier.key} to v{earlier.to_version}.",
+            "Use a new key for a new operation.",
+        )
+    return earlier
+
+
+def _by_key(connection: sa.Connection, key: str) -> Any:
+    return connection.execute(sa.select(_ops).where(_ops.c.idempotency_key == key)).first()
+
+
+def _abort(connection: sa.Connection, row: Any) -> None:
+    text = "The process that ran it ended before it did."
+    values = {"state": str(OperationState.ABORTED), "message": text, "finished_at": now_text()}
+    connection.execute(sa.update(_ops).where(_ops.c.id == row.id).values(values))
+
+
+def _owner_alive(row: Any) -> bool:
+    return processes.alive(Process(pid=row.owner_pid, create_time=row.owner_birth))
+
+
+def _message_row(operation: Operation, message: Message) -> dict[str, Any]:
+    return {
+        "operation_id": operation.id,
+        "model": operation.key.model,
+        "environment": operation.key.environment,
+        "kind": message.kind,
+        "content": dict(message.content),
+        "attempts": 0,
+        "last_error": "",
+        "created_at": now_text(),
+    }

@@ -1,0 +1,120 @@
+"""What must still be told to the ledger and to MLflow; told again until it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from core.access import Actor
+from core.deploy import database as db
+from core.deploy.database import Database, now_text
+from core.deploy.types import EndpointKey
+from core.errors import ModelDeskError
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
+
+LEDGER = "ledger"
+ALIAS = "alias"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """One message that has not arrived yet."""
+
+    id: int
+    operation_id: str
+    key: EndpointKey
+    kind: str
+    content: dict[str, Any]
+    attempts: int
+    last_error: str
+
+
+class Outbox:
+    """The messages of one workspace. They are written in the transaction that records a switch."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def pending(self, kind: str | None = None) -> tuple[Pending, ...]:
+        """Undelivered messages, oldest first."""
+        query = sa.select(db.outbox).where(db.outbox.c.done_at.is_(None)).order_by(db.outbox.c.id)
+        if kind is not None:
+            query = query.where(db.outbox.c.kind == kind)
+        with self._database.reading() as connection:
+            rows = [] if connection is None else connection.execute(query).all()
+        return tuple(
+            Pending(
+                id=row.id,
+                operation_id=row.operation_id,
+                key=EndpointKey(row.model, row.environment),
+                kind=row.kind,
+                content=row.content,
+                attempts=row.attempts,
+                last_error=row.last_error,
+            )
+            for row in rows
+        )
+
+    def complete(self, operation_id: str, **measured: Any) -> None:
+        """Add what was measured after the switch to the operation's ledger events."""
+        own = sa.and_(db.outbox.c.operation_id == operation_id, db.outbox.c.kind == LEDGER)
+        with self._database.writing() as connection:
+            for row in connection.execute(
+                sa.select(db.outbox).where(own, db.outbox.c.done_at.is_(None))
+            ).all():
+                if "verified" in row.content["payload"]:
+                    content = row.content | {"payload": row.content["payload"] | measured}
+                    connection.execute(
+                        sa.update(db.outbox).where(db.outbox.c.id == row.id).values(content=content)
+                    )
+
+    def mark(self, message: Pending, error: str = "") -> None:
+        """Record that a message arrived, or why it did not."""
+        values: dict[str, Any] = {"attempts": message.attempts + 1, "last_error": error}
+        if not error:
+            values["done_at"] = now_text()
+        with self._database.writing() as connection:
+            connection.execute(sa.update(db.outbox).where(db.outbox.c.id == message.id).values(values))
+
+
+def deliver(ws: Workspace, outbox: Outbox, kind: str | None = None) -> tuple[str, ...]:
+    """Try every undelivered message once; gives back what went wrong, in sentences.
+
+    Of several moves of one alias only the newest is made: the older ones are no longer true.
+    """
+    messages = outbox.pending(kind)
+    newest = {(m.key, m.content["alias"]): m.id for m in messages if m.kind == ALIAS}
+    problems = []
+    for message in messages:
+        if message.kind == ALIAS and newest[message.key, message.content["alias"]] != message.id:
+            outbox.mark(message)
+            continue
+        try:
+            _tell(ws, message)
+            outbox.mark(message)
+        except ModelDeskError as error:
+            outbox.mark(message, str(error))
+            problems.append(f"{message.key}: {error}")
+    return tuple(problems)
+
+
+def _tell(ws: Workspace, message: Pending) -> None:
+    if message.kind == ALIAS:
+        _move_alias(ws, message)
+        return
+    from core.ledger.events import restore
+
+    content = message.content
+    event = restore(content["event"], message.key.model, message.key.environment, content["payload"])
+    ws.ledger.append(event, Actor(**content["actor"]), key=f"{message.operation_id}:{content['event']}")
+
+
+def _move_alias(ws: Workspace, message: Pending) -> None:
+    alias, version = message.content["alias"], message.content["version"]
+    before = ws.registry.model(message.key.model).aliases.get(alias)
+    if before != version:
+        ws.registry.set_alias(message.key.model, alias, version, expected=before)

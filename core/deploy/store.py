@@ -1,0 +1,192 @@
+"""The desired state: which slots exist, what is live, what served when."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.deploy import database as db
+from core.deploy.database import Database, instant, now_text
+from core.deploy.types import Artifact, Endpoint, EndpointKey, Process, Served, Slot, SlotName
+
+
+class Store:
+    """Endpoints and slots of one workspace."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Every endpoint, by model and environment; none while nothing was deployed."""
+        with self._database.reading() as connection:
+            if connection is None:
+                return ()
+            return read_endpoints(connection)
+
+    def endpoint(self, key: EndpointKey) -> Endpoint | None:
+        """One endpoint; None when it never existed."""
+        with self._database.reading() as connection:
+            found = () if connection is None else read_endpoints(connection, key)
+        return found[0] if found else None
+
+    def ensure_endpoint(self, key: EndpointKey, port: int | None, actor: str) -> Endpoint:
+        """The endpoint, made on a free loopback port when it is new."""
+        with self._database.writing() as connection:
+            found = read_endpoints(connection, key)
+            if not found:
+                taken = set(connection.execute(sa.select(db.endpoints.c.port)).scalars())
+                values = {"port": port or _free_port(taken), "weights": {}, "epoch": 0}
+                values |= {"changed_at": now_text(), "changed_by": actor}
+                connection.execute(sa.insert(db.endpoints).values(**_where(key), **values))
+                found = read_endpoints(connection, key)
+        return found[0]
+
+    def put_slot(self, key: EndpointKey, slot: Slot) -> None:
+        """Record what a slot holds and which process serves it."""
+        values = {
+            "version": slot.version,
+            "directory": str(slot.artifact.directory),
+            "sha256": slot.artifact.sha256,
+            "size_bytes": slot.artifact.size_bytes,
+            "pid": slot.process.pid if slot.process else None,
+            "create_time": slot.process.create_time if slot.process else None,
+            "started_at": slot.started_at.isoformat(),
+            "restarts": slot.restarts,
+        }
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(db.slots).where(*_is(db.slots, key), db.slots.c.slot == slot.name))
+            connection.execute(sa.insert(db.slots).values(**_where(key), slot=str(slot.name), **values))
+
+    def clear_slot(self, key: EndpointKey, name: SlotName) -> None:
+        """Forget what a slot held."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(db.slots).where(*_is(db.slots, key), db.slots.c.slot == str(name)))
+
+    def served(self, key: EndpointKey) -> tuple[Served, ...]:
+        """What was live when, newest first."""
+        with self._database.reading() as connection:
+            if connection is None:
+                return ()
+            return tuple(_served(row) for row in connection.execute(_served_query(key)))
+
+    def artifact_of(self, key: EndpointKey, version: int) -> Artifact | None:
+        """The files that ``version`` was last served from here; None when it never was."""
+        query = _served_query(key).where(db.served.c.version == version)
+        with self._database.reading() as connection:
+            row = None if connection is None else connection.execute(query).first()
+        if row is None:
+            return None
+        return Artifact(directory=Path(row.directory), sha256=row.sha256, size_bytes=row.size_bytes)
+
+
+def read_endpoints(connection: sa.Connection, key: EndpointKey | None = None) -> tuple[Endpoint, ...]:
+    """Endpoints with their slots, in the given transaction."""
+    query, slot_query = sa.select(db.endpoints), sa.select(db.slots)
+    if key is not None:
+        query, slot_query = query.where(*_is(db.endpoints, key)), slot_query.where(*_is(db.slots, key))
+    slots = connection.execute(slot_query).all()
+    rows = connection.execute(query.order_by(db.endpoints.c.model, db.endpoints.c.environment))
+    return tuple(_endpoint(row, slots) for row in rows)
+
+
+def change_live(
+    connection: sa.Connection, endpoint: Endpoint, live: Slot, *, by: str, leaves_good: bool
+) -> None:
+    """Close the stretch that ends now and open that of ``live``, in the given transaction."""
+    now, table = now_text(), db.served
+    open_now = sa.and_(*_is(table, endpoint.key), table.c.until.is_(None))
+    connection.execute(sa.update(table).where(open_now).values(until=now, good=leaves_good))
+    values = {
+        "version": live.version,
+        "sha256": live.artifact.sha256,
+        "directory": str(live.artifact.directory),
+        "size_bytes": live.artifact.size_bytes,
+    }
+    connection.execute(sa.insert(table).values(**_where(endpoint.key), **values, since=now, by=by, good=True))
+
+
+def reopen_served(connection: sa.Connection, key: EndpointKey) -> None:
+    """Forget the newest stretch and let the one before go on, in the given transaction."""
+    ids = list(connection.execute(_served_query(key).with_only_columns(db.served.c.id).limit(2)).scalars())
+    connection.execute(sa.delete(db.served).where(db.served.c.id == ids[0]))
+    if len(ids) > 1:
+        connection.execute(sa.update(db.served).where(db.served.c.id == ids[1]).values(until=None, good=True))
+
+
+def write_endpoint(connection: sa.Connection, endpoint: Endpoint, by: str) -> None:
+    """Store the endpoint's live, previous, weights and epoch, in the given transaction."""
+    values: dict[str, Any] = {
+        "live": endpoint.live and str(endpoint.live),
+        "previous": endpoint.previous and str(endpoint.previous),
+        "weights": {str(slot): weight for slot, weight in endpoint.weights.items()},
+        "epoch": endpoint.epoch,
+        "changed_at": now_text(),
+        "changed_by": by,
+    }
+    connection.execute(sa.update(db.endpoints).where(*_is(db.endpoints, endpoint.key)).values(**values))
+
+
+def _endpoint(row: Any, slots: Sequence[Any]) -> Endpoint:
+    key = EndpointKey(row.model, row.environment)
+    own = [slot for slot in slots if (slot.model, slot.environment) == (row.model, row.environment)]
+    return Endpoint(
+        key=key,
+        port=row.port,
+        live=SlotName(row.live) if row.live else None,
+        previous=SlotName(row.previous) if row.previous else None,
+        weights={SlotName(slot): weight for slot, weight in row.weights.items()},
+        epoch=row.epoch,
+        changed_at=instant(row.changed_at),
+        changed_by=row.changed_by,
+        slots=tuple(sorted(map(_slot, own), key=lambda slot: slot.name)),
+    )
+
+
+def _slot(row: Any) -> Slot:
+    process = None if row.pid is None else Process(pid=row.pid, create_time=row.create_time)
+    artifact = Artifact(directory=Path(row.directory), sha256=row.sha256, size_bytes=row.size_bytes)
+    return Slot(
+        name=SlotName(row.slot),
+        version=row.version,
+        artifact=artifact,
+        process=process,
+        started_at=instant(row.started_at),
+        restarts=row.restarts,
+    )
+
+
+def _served(row: Any) -> Served:
+    return Served(
+        version=row.version,
+        sha256=row.sha256,
+        since=instant(row.since),
+        until=instant(row.until),
+        by=row.by,
+        good=row.good,
+    )
+
+
+def _served_query(key: EndpointKey) -> sa.Select[Any]:
+    return sa.select(db.served).where(*_is(db.served, key)).order_by(db.served.c.id.desc())
+
+
+def _is(table: sa.Table, key: EndpointKey) -> tuple[Any, Any]:
+    return table.c.model == key.model, table.c.environment == key.environment
+
+
+def _where(key: EndpointKey) -> dict[str, str]:
+    return {"model": key.model, "environment": key.environment}
+
+
+def _free_port(taken: set[int]) -> int:
+    while True:
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in taken:
+            return port
