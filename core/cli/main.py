@@ -7,7 +7,8 @@ import sys
 
 import typer
 
-from core.cli import notify
+from core.cli import drift, notify, runs
+from core.cli.compare import compare
 from core.errors import ExitCode, ModelDeskError
 
 app = typer.Typer(
@@ -17,7 +18,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(drift.app, name="drift")
 app.add_typer(notify.app, name="notify")
+app.add_typer(runs.app, name="runs")
+app.command()(compare)
 
 
 def main() -> None:
