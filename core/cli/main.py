@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from core.cli import drift, notify, runs
+from core.cli import demo, drift, notify, runs
 from core.cli.compare import compare
 from core.errors import ExitCode, ModelDeskError
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(demo.app, name="demo")
 app.add_typer(drift.app, name="drift")
 app.add_typer(notify.app, name="notify")
 app.add_typer(runs.app, name="runs")

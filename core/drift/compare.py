@@ -1,0 +1,182 @@
+"""Statistics and quality facts of one column from two profiles."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+
+from core.drift.bins import level_counts, quantile_bins
+from core.drift.kinds import FEW_VALUES
+from core.drift.profile import Profile
+from core.drift.statistics.chi_square import chi_square
+from core.drift.statistics.hellinger import hellinger
+from core.drift.statistics.jensen_shannon import jensen_shannon
+from core.drift.statistics.ks import test as ks_test
+from core.drift.statistics.proportions import two_proportions
+from core.drift.statistics.psi import noise_floor, psi
+from core.drift.statistics.total_variation import l_infinity, total_variation
+from core.drift.statistics.wasserstein import normed
+from core.drift.types import ColumnKind, Level, Quality, Statistics
+
+SMALL_CELL = 10
+"""Counts of 1 to 10 people are never shown; extremes are shown only as the value that 10 others reach."""
+
+
+def statistics(reference: Profile, current: Profile) -> Statistics:
+    """Every statistic that the columns' kind allows; an empty record when there is nothing to compare."""
+    if min(reference.present, current.present) == 0 or reference.kind is ColumnKind.DATETIME:
+        return Statistics()
+    if reference.values is not None and current.values is not None:
+        return _ordered(reference, current)
+    if reference.levels is not None and current.levels is not None:
+        return _by_level(reference, current)
+    return Statistics()
+
+
+def _ordered(reference: Profile, current: Profile) -> Statistics:
+    finite = reference.finite, current.finite
+    bins = quantile_bins(finite[0])
+    p, q = bins.counts(reference.values), bins.counts(current.values)
+    with_missing = _with_missing(p, q, reference, current)
+    few = _few_values(reference.values, current.values)
+    index, floor = _psi(*with_missing)
+    return Statistics(
+        ks=ks_test(reference.values, current.values),
+        chi2=chi_square(*few) if few else None,
+        psi=index,
+        psi_noise_floor=floor,
+        jensen_shannon=jensen_shannon(p, q),
+        hellinger=hellinger(p, q),
+        wasserstein_normed=normed(*finite),
+        total_variation=total_variation(*few) if few else None,
+        l_infinity=l_infinity(*few) if few else None,
+    )
+
+
+def _few_values(reference: np.ndarray, current: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Counts per value when both hold few different ones (2 to 10 in the reference, 20 in all)."""
+    jumps = int(np.count_nonzero(reference[1:] != reference[:-1]))
+    if not 1 <= jumps < FEW_VALUES:
+        return None
+    if np.count_nonzero(current[1:] != current[:-1]) >= 2 * FEW_VALUES:
+        return None
+    values = np.union1d(reference, current)
+    return tuple(
+        np.searchsorted(side, values, "right") - np.searchsorted(side, values, "left")
+        for side in (reference, current)
+    )
+
+
+def _by_level(reference: Profile, current: Profile) -> Statistics:
+    _, p, q = level_counts((reference.levels, reference.counts), (current.levels, current.counts))
+    index, floor = _psi(*_with_missing(p, q, reference, current))
+    return Statistics(
+        chi2=chi_square(p, q),
+        psi=index,
+        psi_noise_floor=floor,
+        jensen_shannon=jensen_shannon(p, q),
+        hellinger=hellinger(p, q),
+        total_variation=total_variation(p, q),
+        l_infinity=l_infinity(p, q),
+    )
+
+
+def _with_missing(
+    p: np.ndarray, q: np.ndarray, reference: Profile, current: Profile
+) -> tuple[np.ndarray, np.ndarray]:
+    if reference.missing + current.missing == 0:
+        return p, q
+    return np.append(p, reference.missing), np.append(q, current.missing)
+
+
+def _psi(p: np.ndarray, q: np.ndarray) -> tuple[float, float]:
+    used = int(((p + q) > 0).sum())
+    return psi(p, q), noise_floor(used, int(p.sum()), int(q.sum()))
+
+
+def quality(reference: Profile, current: Profile, now: datetime | None = None) -> Quality:
+    """Missing values, new and vanished levels, range, infinities, constants, freshness and types."""
+    new, vanished = _changed_levels(reference, current)
+    below, above = _outside(reference, current)
+    return Quality(
+        missing_reference=reference.missing,
+        missing_current=current.missing,
+        missing_pvalue=two_proportions(reference.missing, reference.rows, current.missing, current.rows),
+        new_levels=new,
+        vanished_levels=vanished,
+        below_range=below,
+        above_range=above,
+        infinite_reference=reference.infinite,
+        infinite_current=current.infinite,
+        constant_reference=_constant(reference),
+        constant_current=_constant(current),
+        duplicates_current=_duplicates(current),
+        new_values=_new_keys(reference, current),
+        newest_reference=_newest(reference),
+        newest_current=_newest(current),
+        in_future=_in_future(current, now),
+        type_reference=reference.type,
+        type_current=current.type,
+        parsed=current.parsed,
+    )
+
+
+def _changed_levels(reference: Profile, current: Profile) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    if reference.levels is None or current.levels is None or not current.present:
+        return (), ()
+    known, seen = set(reference.levels), set(current.levels)
+    new = [Level(n, int(c)) for n, c in zip(current.levels, current.counts, strict=True) if n not in known]
+    gone = [
+        Level(n, int(c)) for n, c in zip(reference.levels, reference.counts, strict=True) if n not in seen
+    ]
+    return (
+        tuple(sorted(new, key=lambda level: -level.count)),
+        tuple(sorted(gone, key=lambda level: -level.count)),
+    )
+
+
+def _outside(reference: Profile, current: Profile) -> tuple[int, int]:
+    known, seen = reference.finite, current.finite
+    if not len(known) or not len(seen):
+        return 0, 0
+    return (
+        int(np.searchsorted(seen, known[0], side="left")),
+        len(seen) - int(np.searchsorted(seen, known[-1], side="right")),
+    )
+
+
+def _constant(profile: Profile) -> bool:
+    if profile.values is not None:
+        return len(profile.values) > 0 and bool(profile.values[0] == profile.values[-1])
+    return profile.levels is not None and len(profile.levels) == 1
+
+
+def _duplicates(profile: Profile) -> int | None:
+    if profile.keys is None:
+        return None
+    return int(np.count_nonzero(profile.keys[1:] == profile.keys[:-1]))
+
+
+def _new_keys(reference: Profile, current: Profile) -> int | None:
+    if reference.keys is None or current.keys is None:
+        return None
+    return int((~np.isin(current.keys, reference.keys)).sum())
+
+
+def _newest(profile: Profile) -> datetime | None:
+    """The day that at least ten later rows reach too, so that it is no single person's date."""
+    values = profile.values
+    if profile.kind is not ColumnKind.DATETIME or values is None or len(values) <= SMALL_CELL:
+        return None
+    at = float(values[-1 - SMALL_CELL])
+    if not math.isfinite(at) or not -62135596800 <= at < 253402300800:
+        return None
+    return datetime.fromtimestamp(at // 86400 * 86400, UTC)
+
+
+def _in_future(profile: Profile, now: datetime | None) -> int:
+    if profile.kind is not ColumnKind.DATETIME or profile.values is None or now is None:
+        return 0
+    return len(profile.values) - int(np.searchsorted(profile.values, now.timestamp(), side="right"))

@@ -1,0 +1,172 @@
+"""From statistics to verdicts: size of effect and adjusted significance together, with a sentence why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core.drift.kinds import Family
+from core.drift.policy import Adjustment, Policy
+from core.drift.profile import Profile
+from core.drift.statistics.adjust import benjamini_hochberg, bonferroni
+from core.drift.statistics.ks import detectable
+from core.drift.types import ColumnKind, ColumnReport, Quality, Statistics, Verdict
+
+_UNTESTED = {
+    ColumnKind.DATETIME: "times move by nature; range and freshness are reported instead",
+    ColumnKind.IDENTIFIER: "an identifier is new in every row; only new values and duplicates are counted",
+    ColumnKind.TEXT: "free text is not compared",
+    ColumnKind.EMPTY: "the reference holds no value",
+    ColumnKind.UNSUPPORTED: "this type cannot be compared",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found for one column, before it is known how many other columns were asked."""
+
+    reference: Profile
+    current: Profile
+    statistics: Statistics
+    quality: Quality
+
+
+def _decision(found: Statistics) -> tuple[str, float, float] | None:
+    """Test, p-value and effect that the verdict rests on: by level where values are few, else KS."""
+    if found.chi2 is not None and found.total_variation is not None:
+        return "chi2", found.chi2.pvalue, found.total_variation
+    if found.ks is not None:
+        return "ks", found.ks.pvalue, found.ks.statistic
+    return None
+
+
+def judge(evidence: Sequence[Evidence], policy: Policy) -> tuple[ColumnReport, ...]:
+    """A report for each column; p-values are adjusted over the columns that have enough rows."""
+    drafts = [_draft(item, policy) for item in evidence]
+    tested = [draft.pvalue for draft in drafts if _counts(draft, policy)]
+    adjusted = iter(_adjust(np.array(tested), policy.adjustment))
+    missing = iter(
+        _adjust(np.array([item.quality.missing_pvalue or 0.0 for item in evidence]), policy.adjustment)
+    )
+    reports = []
+    for draft in drafts:
+        own = float(next(adjusted)) if _counts(draft, policy) else None
+        reports.append(_decide(replace(draft, adjusted_pvalue=own), float(next(missing)), policy))
+    return tuple(reports)
+
+
+def _adjust(pvalues: np.ndarray, how: Adjustment) -> np.ndarray:
+    if how is Adjustment.BENJAMINI_HOCHBERG:
+        return benjamini_hochberg(pvalues)
+    return bonferroni(pvalues) if how is Adjustment.BONFERRONI else pvalues
+
+
+def _counts(draft: ColumnReport, policy: Policy) -> bool:
+    return draft.pvalue is not None and min(draft.rows_reference, draft.rows_current) >= policy.min_rows
+
+
+def _draft(item: Evidence, policy: Policy) -> ColumnReport:
+    reference, current = item.reference, item.current
+    chosen = _decision(item.statistics)
+    test, pvalue, effect = chosen if chosen else (None, None, None)
+    return ColumnReport(
+        name=reference.name,
+        kind=reference.kind,
+        verdict=Verdict.NOT_TESTED,
+        reason="",
+        rows_reference=reference.present,
+        rows_current=current.present,
+        statistics=item.statistics,
+        quality=_without_same_type(item),
+        test=test,
+        pvalue=pvalue,
+        effect=effect,
+        detectable=detectable(reference.present, current.present, policy.alpha.value) if test else None,
+    )
+
+
+def _without_same_type(item: Evidence) -> Quality:
+    """The quality facts; the two types stay only where their families differ."""
+    return (
+        item.quality if _type_changed(item) else replace(item.quality, type_reference=None, type_current=None)
+    )
+
+
+def _type_changed(item: Evidence) -> bool:
+    families = {item.reference.family, item.current.family}
+    if len(families) == 1 or Family.NOTHING in families:
+        return False
+    return not (families == {Family.BOOLEAN, Family.NUMBER} and item.statistics != Statistics())
+
+
+def _decide(draft: ColumnReport, missing_p: float, policy: Policy) -> ColumnReport:
+    verdict, reason = _verdict(draft, missing_p, policy)
+    return replace(draft, verdict=verdict, reason=reason)
+
+
+def _verdict(draft: ColumnReport, missing_p: float, policy: Policy) -> tuple[Verdict, str]:
+    quality = draft.quality
+    rows_reference = draft.rows_reference + quality.missing_reference
+    rows_current = draft.rows_current + quality.missing_current
+    if rows_current == 0:
+        return Verdict.INCONCLUSIVE, "no rows in current"
+    if rows_reference == 0:
+        return Verdict.INCONCLUSIVE, "no rows in reference"
+    if quality.type_current is not None:
+        return Verdict.TYPE_CHANGED, _type_sentence(draft)
+    if draft.kind in (ColumnKind.EMPTY, ColumnKind.UNSUPPORTED):
+        return Verdict.NOT_TESTED, _UNTESTED[draft.kind]
+    if draft.rows_current == 0:
+        few = rows_current < policy.min_rows
+        return (
+            Verdict.INCONCLUSIVE if few else Verdict.NO_DATA
+        ), "no data in current: every value is missing"
+    gap = quality.missing_current / rows_current - quality.missing_reference / rows_reference
+    enough = min(rows_reference, rows_current) >= policy.min_rows
+    lost = enough and policy.alpha.crossed_by(missing_p) and policy.missing_effect.crossed_by(abs(gap))
+    more = f"missing values went {'up' if gap > 0 else 'down'} by {abs(gap):.1%} of the rows"
+    if lost and draft.kind is not ColumnKind.DATETIME and not _drifts(draft, policy):
+        return Verdict.DRIFT, more
+    if draft.kind in _UNTESTED or draft.test is None:
+        return Verdict.NOT_TESTED, _UNTESTED.get(draft.kind, "its values cannot be compared")
+    if draft.adjusted_pvalue is None:
+        return Verdict.INCONCLUSIVE, f"fewer than {policy.min_rows} rows with a value"
+    if _drifts(draft, policy):
+        return Verdict.DRIFT, _effect_sentence(draft) + (f"; {more}" if lost else "")
+    return Verdict.OK, _ok_sentence(draft, policy)
+
+
+def _drifts(draft: ColumnReport, policy: Policy) -> bool:
+    gate = policy.ks_effect if draft.test == "ks" else policy.tvd_effect
+    return policy.alpha.crossed_by(draft.adjusted_pvalue) and gate.crossed_by(draft.effect)
+
+
+def _effect_sentence(draft: ColumnReport) -> str:
+    name = "D" if draft.test == "ks" else "total variation"
+    return f"{name} = {draft.effect:.3f}, adjusted p {_p(draft.adjusted_pvalue)}"
+
+
+def _ok_sentence(draft: ColumnReport, policy: Policy) -> str:
+    if policy.alpha.crossed_by(draft.adjusted_pvalue):
+        return f"{_effect_sentence(draft)}: significant but too small to matter"
+    if draft.test == "ks" and draft.detectable and draft.detectable > policy.ks_effect.value:
+        return f"no drift seen; with these rows a D under {draft.detectable:.2f} would not be"
+    return "no drift"
+
+
+def _type_sentence(draft: ColumnReport) -> str:
+    change = f"the type changed from {draft.quality.type_reference} to {draft.quality.type_current}"
+    if not draft.quality.parsed:
+        return change
+    if draft.rows_current == 0:
+        return f"{change}; none of it reads as a number"
+    return f"{change}; what reads as a number was compared: {'D' if draft.test == 'ks' else 'total variation'} " \
+           f"= {draft.effect:.3f}"  # fmt: skip
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return "< 0.0001" if value < 1e-4 else f"= {value:.4f}"

@@ -1,0 +1,167 @@
+"""A drift report as plain data for JSON and exports, with every small count hidden."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from core.drift.types import ColumnReport, DriftReport, Level, Quality, SchemaFinding, TestResult
+
+HIDDEN = "1-10"
+RARE = "<rare level>"
+_MOST_LEVELS = 20
+
+
+def count(value: int) -> int | str:
+    """A count of rows; 1 to 10 is hidden, since a small cell could point at a person."""
+    return HIDDEN if 1 <= value <= 10 else value
+
+
+def share(value: int, rows: int) -> float | None:
+    """The share of ``value`` in ``rows``; hidden (None) where it, or what it leaves over, is a small count."""
+    if rows == 0 or 1 <= value <= 10 or 1 <= rows - value <= 10:
+        return None
+    return value / rows
+
+
+def report_json(report: DriftReport) -> dict[str, Any]:
+    """The report as the command line prints it (see the published schema of ``drift check``)."""
+    document = {
+        "verdict": report.verdict.value,
+        "reason": report.reason,
+        "policy": report.policy,
+        "rows": {"reference": count(report.rows_reference), "current": count(report.rows_current)},
+        "drifted_share": report.drifted_share,
+        "weighted_share": report.weighted_share,
+        "columns": [_column(column) for column in report.columns],
+        "schema": [_finding(finding) for finding in report.schema],
+    }
+    if report.classifier_auc is not None:
+        value, low, high = report.classifier_auc
+        document["domain_classifier"] = {"auc": value, "low": low, "high": high}
+    return document
+
+
+def _column(column: ColumnReport) -> dict[str, Any]:
+    found = column.statistics
+    return {
+        "name": column.name,
+        "kind": column.kind.value,
+        "verdict": column.verdict.value,
+        "statistics": {
+            "ks": _test(found.ks),
+            "psi": _number(found.psi),
+            "psi_noise_floor": _number(found.psi_noise_floor),
+            "jensen_shannon": _number(found.jensen_shannon),
+            "hellinger": _number(found.hellinger),
+            "wasserstein_normed": _number(found.wasserstein_normed),
+            "chi2": _test(found.chi2),
+            "total_variation": _number(found.total_variation),
+            "l_infinity": _number(found.l_infinity),
+        },
+        "test": column.test,
+        "effect": _number(column.effect),
+        "pvalue": _number(column.pvalue),
+        "adjusted_pvalue": _number(column.adjusted_pvalue),
+        "detectable": _number(column.detectable),
+        "importance": column.importance,
+        "quality": quality_json(column),
+        "reason": column.reason,
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _test(result: TestResult | None) -> dict[str, Any] | None:
+    if result is None or math.isnan(result.statistic):
+        return None
+    return {"statistic": result.statistic, "pvalue": _number(result.pvalue), "method": result.method}
+
+
+def quality_json(column: ColumnReport) -> dict[str, Any]:
+    """The quality facts with counts of 1 to 10 and the names of levels that rare hidden."""
+    found = column.quality
+    rows = column.rows_current + found.missing_current
+    before = column.rows_reference + found.missing_reference
+    return {
+        "missing": {
+            "reference": count(found.missing_reference),
+            "current": count(found.missing_current),
+            "share_reference": share(found.missing_reference, before),
+            "share_current": share(found.missing_current, rows),
+            "pvalue": found.missing_pvalue,
+        },
+        "new_levels": _levels(found.new_levels, column.rows_current),
+        "vanished_levels": _levels(found.vanished_levels, column.rows_reference),
+        "out_of_range": {"below": count(found.below_range), "above": count(found.above_range)},
+        "infinite": {"reference": count(found.infinite_reference), "current": count(found.infinite_current)},
+        "constant": {"reference": found.constant_reference, "current": found.constant_current},
+        "duplicates": None if found.duplicates_current is None else count(found.duplicates_current),
+        "new_values": _new_values(found, column.rows_current),
+        "newest": {"reference": _day(found.newest_reference), "current": _day(found.newest_current)},
+        "in_future": count(found.in_future),
+        "type": {"reference": found.type_reference, "current": found.type_current},
+        "parsed_as_number": found.parsed,
+    }
+
+
+def _day(at: Any) -> str | None:
+    return None if at is None else at.date().isoformat()
+
+
+def _new_values(found: Quality, rows: int) -> dict[str, Any] | None:
+    if found.new_values is None:
+        return None
+    return {"count": count(found.new_values), "share": share(found.new_values, rows)}
+
+
+def _levels(levels: tuple[Level, ...], rows: int) -> list[dict[str, Any]]:
+    """Levels held by more than ten rows by name; all the rarer ones as one nameless entry."""
+    shown = [level for level in levels if level.count > 10]
+    rare = [level for level in levels if level.count <= 10]
+    found: list[dict[str, Any]] = [
+        {"level": level.name, "count": level.count, "share": share(level.count, rows)}
+        for level in shown[:_MOST_LEVELS]
+    ]
+    if len(shown) > _MOST_LEVELS:
+        found.append({"level": f"<{len(shown) - _MOST_LEVELS} more levels>", "count": None, "share": None})
+    if rare:
+        total = sum(level.count for level in rare)
+        found.append({"level": RARE, "count": count(total), "share": share(total, rows)})
+    return found
+
+
+def _finding(finding: SchemaFinding) -> dict[str, Any]:
+    return {
+        "column": finding.column,
+        "kind": finding.kind,
+        "severity": finding.severity.value,
+        "message": finding.message,
+    }
+
+
+def quality_sentences(column: ColumnReport) -> tuple[str, ...]:
+    """The quality facts worth a reader's time, as short sentences; empty when there are none."""
+    found, said = column.quality, []
+    if found.missing_reference or found.missing_current:
+        said.append(f"missing: {count(found.missing_reference)} before, {count(found.missing_current)} now")
+    for levels, word in ((found.new_levels, "new"), (found.vanished_levels, "vanished")):
+        if levels:
+            said.append(f"{len(levels)} {word} level{'s' if len(levels) > 1 else ''}")
+    if found.below_range or found.above_range:
+        said.append(f"outside the reference's range: {count(found.below_range + found.above_range)}")
+    if found.infinite_reference or found.infinite_current:
+        said.append(
+            f"infinite: {count(found.infinite_reference)} before, {count(found.infinite_current)} now"
+        )
+    if found.constant_current:
+        said.append("constant now" + (" and before" if found.constant_reference else ""))
+    if found.duplicates_current:
+        said.append(f"repeated identifiers: {count(found.duplicates_current)}")
+    if found.newest_current is not None:
+        said.append(f"newest day {_day(found.newest_current)}, before {_day(found.newest_reference)}")
+    if found.in_future:
+        said.append(f"in the future: {count(found.in_future)}")
+    return tuple(said)

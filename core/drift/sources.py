@@ -1,0 +1,212 @@
+"""Tables to compare, read a column at a time: Parquet files, CSV files, folders of them, tables in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from core.drift.types import SchemaFinding, Severity
+from core.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Source(Protocol):
+    """A table whose columns are read one by one, so that memory holds one column at a time."""
+
+    names: tuple[str, ...]
+    rows: int
+    findings: tuple[SchemaFinding, ...]
+    files: tuple[Path, ...]
+
+    def type_of(self, name: str) -> pa.DataType:
+        """The column's Arrow type."""
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The column's values; may raise ArrowException when the data is damaged."""
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A table in memory (also every CSV file, which has no columns to read apart)."""
+
+    table: pa.Table
+    findings: tuple[SchemaFinding, ...] = ()
+    files: tuple[Path, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names, each once (of two columns with one name the first counts)."""
+        return tuple(dict.fromkeys(self.table.column_names))
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return self.table.num_rows
+
+    def type_of(self, name: str) -> pa.DataType:
+        """The column's Arrow type."""
+        return self.table.schema.field(self.table.column_names.index(name)).type
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The column's values."""
+        return self.table.column(self.table.column_names.index(name))
+
+
+class ParquetSource:
+    """One Parquet file; strings come as dictionaries, which is eight times cheaper."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            self._schema = pq.read_schema(path)
+            text = [field.name for field in self._schema if _is_text(field.type)]
+            self._file = pq.ParquetFile(path, read_dictionary=text)
+        except (pa.ArrowException, OSError) as error:
+            raise BadInput(
+                f"{path.name} is not a readable Parquet file ({type(error).__name__}).",
+                "Write it again, or name another file.",
+            ) from error
+        self.names = tuple(dict.fromkeys(self._schema.names))
+        self.rows: int = self._file.metadata.num_rows
+        self.findings: tuple[SchemaFinding, ...] = ()
+        self.files = (path,)
+
+    def type_of(self, name: str) -> pa.DataType:
+        """The column's Arrow type."""
+        return self._schema.field(self._schema.names.index(name)).type
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The column's values, read now."""
+        return self._file.read(columns=[name]).column(0)
+
+
+class FolderSource:
+    """Files of one table, such as a prediction log by day; a damaged file is a finding, not a failure."""
+
+    def __init__(self, parts: Iterable[Source], findings: Iterable[SchemaFinding] = ()) -> None:
+        self._parts = tuple(parts)
+        self.names = tuple(dict.fromkeys(name for part in self._parts for name in part.names))
+        self.rows = sum(part.rows for part in self._parts)
+        self.files = tuple(file for part in self._parts for file in part.files)
+        self._types = {name: self._common_type(name) for name in self.names}
+        incomplete = [name for name in self.names if any(name not in part.names for part in self._parts)]
+        self.findings = tuple(findings) + tuple(
+            SchemaFinding(
+                name, "missing in some files", Severity.WARNING, f"Column '{name}' is not in every file."
+            )
+            for name in incomplete
+        )
+
+    def _common_type(self, name: str) -> pa.DataType:
+        import pyarrow as pa
+
+        types = {part.type_of(name) for part in self._parts if name in part.names} - {pa.null()}
+        if len(types) <= 1:
+            return next(iter(types), pa.null())
+        if all(pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_boolean(t) for t in types):
+            return pa.float64()
+        return pa.string()
+
+    def type_of(self, name: str) -> pa.DataType:
+        """The type that holds every file's values: numbers widen to double, a mixture becomes text."""
+        return self._types[name]
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The column over all files; rows of a file without the column are null."""
+        import pyarrow as pa
+
+        wanted, chunks = self._types[name], []
+        for part in self._parts:
+            if name not in part.names:
+                chunks.append(pa.nulls(part.rows, wanted))
+                continue
+            column = part.column(name)
+            if pa.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
+            chunks.extend(column.cast(wanted, safe=False).chunks)
+        return pa.chunked_array(chunks, type=wanted)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows of another source, chosen by index; keeps what it has read."""
+
+    whole: Source
+    indices: Any
+    findings: tuple[SchemaFinding, ...] = field(default=())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the whole."""
+        return self.whole.names
+
+    @property
+    def rows(self) -> int:
+        """How many rows were chosen."""
+        return len(self.indices)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Nothing that a cache could know a slice by."""
+        return ()
+
+    def type_of(self, name: str) -> pa.DataType:
+        """The column's Arrow type."""
+        return self.whole.type_of(name)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The chosen rows of the column."""
+        return self.whole.column(name).take(self.indices)
+
+
+def open_source(data: Any) -> Source:
+    """A source for a path (file or folder), a pyarrow Table or a pandas DataFrame.
+
+    Raises NotFound for a missing path, BadInput for one that is neither Parquet nor CSV.
+    """
+    import pyarrow as pa
+
+    if isinstance(data, pa.Table):
+        return TableSource(data)
+    if isinstance(data, str | Path):
+        return _open_path(Path(data))
+    if hasattr(data, "names") and hasattr(data, "column"):
+        return data
+    return TableSource(pa.Table.from_pandas(data, preserve_index=False))
+
+
+def _open_path(path: Path) -> Source:
+    if path.is_dir():
+        return open_files(sorted(path.glob("*.parquet")) + sorted(path.glob("*.csv")), path)
+    if not path.is_file():
+        raise NotFound(f"There is no file {path}.", "Check the path.")
+    if path.suffix.lower() in (".csv", ".tsv", ".txt") or path.name.lower().endswith((".csv.gz", ".tsv.gz")):
+        from core.drift.csv_file import read_csv
+
+        return read_csv(path)
+    return ParquetSource(path)
+
+
+def open_files(files: Iterable[Path], where: Path) -> Source:
+    """One source over ``files``; those that cannot be read become findings. Raises BadInput when none can."""
+    parts, findings = [], []
+    for file in files:
+        try:
+            parts.append(_open_path(file))
+        except BadInput as error:
+            findings.append(SchemaFinding(None, "unreadable file", Severity.HIGH, error.what))
+    if not parts:
+        raise BadInput(f"{where} holds no readable Parquet or CSV file.", "Check the path and the files.")
+    return parts[0] if len(parts) == 1 and not findings else FolderSource(parts, findings)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)

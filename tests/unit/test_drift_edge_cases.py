@@ -1,0 +1,216 @@
+"""The sixteen hard cases: what is wanted of each, and that one bad column never costs the report."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from core.drift.check import check
+from core.drift.types import ColumnKind, DriftReport, Verdict
+
+RNG = np.random.default_rng(11)
+NORMAL = RNG.normal(size=500)
+
+
+def run(reference: dict, current: dict, **options: object) -> DriftReport:
+    return check(pa.table(reference), pa.table(current), **options)
+
+
+def test_every_case_of_the_corpus_has_a_test_here(corpus):
+    cases = {case["id"] for case in json.loads((corpus / "drift" / "edge_cases.json").read_text())}
+    assert cases == {name.removeprefix("test_case_") for name in globals() if name.startswith("test_case_")}
+
+
+def test_case_all_nan_cur():
+    report = run({"a": NORMAL, "b": NORMAL}, {"a": np.full(500, np.nan), "b": NORMAL})
+    assert report.column("a").verdict is Verdict.NO_DATA
+    assert "no data in current" in report.column("a").reason
+    assert report.column("a").quality.missing_pvalue < 1e-10
+    assert report.column("b").verdict is Verdict.OK
+    assert report.verdict is Verdict.DRIFT
+
+
+def test_case_one_nan():
+    moved = RNG.normal(2, 1, (1000, 2))
+    moved[0, 0] = np.nan
+    report = run(
+        {"a": RNG.normal(size=1000), "b": RNG.normal(size=1000)}, {"a": moved[:, 0], "b": moved[:, 1]}
+    )
+    assert [column.verdict for column in report.columns] == [Verdict.DRIFT] * 2
+    assert report.column("a").quality.missing_current == 1
+
+
+def test_case_missing_rate_0_to_50pct():
+    half = np.where(np.arange(500) % 2, NORMAL, np.nan)
+    report = run({"a": NORMAL}, {"a": half})
+    assert report.column("a").verdict is Verdict.DRIFT
+    assert "missing values went up by 50.0%" in report.column("a").reason
+
+
+def test_case_constant_same():
+    column = run({"a": np.ones(500)}, {"a": np.ones(500)}).column("a")
+    assert column.kind is ColumnKind.CONSTANT
+    assert (column.statistics.ks.statistic, column.statistics.ks.pvalue) == (0, 1)
+    assert column.verdict is Verdict.OK
+
+
+def test_case_constant_moved():
+    column = run({"a": np.ones(500)}, {"a": np.full(500, 2.0)}).column("a")
+    assert column.statistics.ks.statistic == 1
+    assert column.verdict is Verdict.DRIFT
+
+
+def test_case_inf_in_cur():
+    current = NORMAL.copy()
+    current[:5] = np.inf
+    column = run({"a": NORMAL}, {"a": current}).column("a")
+    assert column.quality.infinite_current == 5
+    assert column.verdict is Verdict.OK
+    assert np.isfinite(column.statistics.wasserstein_normed)
+
+
+def test_case_new_level_1_row():
+    column = run({"a": ["p", "q"] * 250}, {"a": ["p"] * 250 + ["q"] * 249 + ["z"]}).column("a")
+    assert [(level.name, level.count) for level in column.quality.new_levels] == [("z", 1)]
+    assert column.statistics.chi2.pvalue > 0.5
+    assert column.verdict is Verdict.OK
+
+
+def test_case_lost_column():
+    report = run({"a": NORMAL, "b": NORMAL}, {"b": NORMAL})
+    assert report.column("a").verdict is Verdict.VANISHED
+    assert [(finding.column, finding.kind) for finding in report.schema] == [("a", "missing column")]
+    assert report.column("b").verdict is Verdict.OK
+    assert report.verdict is Verdict.DRIFT
+
+
+def test_case_extra_column():
+    report = run({"b": NORMAL}, {"a": NORMAL, "b": NORMAL})
+    assert [(finding.column, finding.kind) for finding in report.schema] == [("a", "extra column")]
+    assert report.column("a").verdict is Verdict.NEW
+    assert report.verdict is Verdict.OK
+
+
+def test_case_type_change_num_to_str():
+    report = run({"a": NORMAL}, {"a": [str(value) for value in NORMAL]})
+    column = report.column("a")
+    assert column.verdict is Verdict.TYPE_CHANGED
+    assert column.quality.parsed
+    assert column.statistics.ks.statistic == 0
+    assert report.schema[0].kind == "type changed"
+
+
+def test_case_outlier_1e9():
+    reference = RNG.normal(size=20_000)
+    shifted = RNG.normal(0.5, 1, 20_000)
+    clean = run({"a": reference}, {"a": shifted}).column("a")
+    reference[0] = 1e9
+    column = run({"a": reference}, {"a": shifted}).column("a")
+    assert column.verdict is Verdict.DRIFT
+    assert column.effect == pytest.approx(0.197, abs=0.015)
+    for name in ("psi", "jensen_shannon", "hellinger", "wasserstein_normed"):
+        assert getattr(column.statistics, name) == pytest.approx(getattr(clean.statistics, name), rel=0.05)
+
+
+def test_case_all_missing_chunk_cat():
+    reference = {"a": ["p", "q"] * 250}
+    assert run(reference, {"a": ["p"] * 400 + ["q"] * 100}).column("a").verdict is Verdict.DRIFT
+    after = run(reference, {"a": pa.array([None] * 500, pa.string())}).column("a")
+    assert after.verdict is Verdict.NO_DATA
+    assert after.statistics.chi2 is None
+
+
+def test_case_nullable_int():
+    report = check(
+        pd.DataFrame({"a": pd.array([1, 2, None] * 20, dtype="Int64")}),
+        pd.DataFrame({"a": pd.array([1, 3, None] * 20, dtype="Int64")}),
+    )
+    column = report.column("a")
+    assert column.kind is ColumnKind.NUMERIC
+    assert (column.quality.missing_reference, column.quality.missing_current) == (20, 20)
+    assert column.statistics.ks.statistic == 0.5
+
+
+def test_case_high_card_all_new():
+    report = run(
+        {"a": [f"p{number}" for number in range(5000)], "b": RNG.normal(size=5000)},
+        {"a": [f"q{number}" for number in range(5000)], "b": RNG.normal(size=5000)},
+    )
+    column = report.column("a")
+    assert column.kind is ColumnKind.IDENTIFIER
+    assert column.verdict is Verdict.NOT_TESTED
+    assert (column.quality.new_values, column.quality.duplicates_current) == (5000, 0)
+    assert report.verdict is Verdict.OK
+
+
+def test_case_datetime():
+    report = run(
+        {"a": pd.date_range("2024-01-01", periods=2000, freq="h")},
+        {"a": pd.date_range("2025-01-01", periods=2000, freq="h")},
+        now=datetime(2025, 1, 2, tzinfo=UTC),
+    )
+    column = report.column("a")
+    assert (column.kind, column.verdict) == (ColumnKind.DATETIME, Verdict.NOT_TESTED)
+    assert column.statistics.ks is None
+    assert column.quality.above_range == 2000
+    assert column.quality.newest_current == datetime(2025, 3, 24, tzinfo=UTC)
+    assert column.quality.in_future > 1900
+
+
+def test_case_empty_current():
+    report = run({"a": NORMAL}, {"a": np.empty(0)})
+    assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, "no rows in current")
+    assert report.column("a").verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("rows", [1, 3, 29])
+def test_few_rows_are_inconclusive_even_where_they_look_moved(rows):
+    report = run({"a": NORMAL}, {"a": NORMAL[:rows] + 9})
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "30" in report.reason
+
+
+def test_hard_columns_cost_no_other_column():
+    rows = 200
+    nested = pa.array([[1, 2]] * rows)
+    report = run(
+        {
+            "list": nested,
+            "null": pa.nulls(rows),
+            "bytes": pa.array([b"x"] * rows),
+            "good": NORMAL[:rows],
+            "flag": [True, False] * 100,
+            "many": [f"level {number % 97}" for number in range(rows)],
+            "time": pa.array(range(rows), pa.time64("us")),
+            "decimal": pa.array(range(rows), pa.int64()).cast(pa.decimal128(21, 2)),
+        },
+        {
+            "list": nested,
+            "null": pa.nulls(rows),
+            "bytes": pa.array([b"y"] * rows),
+            "good": NORMAL[:rows] + 5,
+            "flag": [1, 0] * 100,
+            "many": pa.array(range(rows)),
+            "time": pa.array(["noon"] * rows),
+            "decimal": NORMAL[:rows],
+        },
+    )
+    assert report.column("good").verdict is Verdict.DRIFT
+    assert report.column("flag").verdict is Verdict.OK
+    assert report.column("many").verdict is Verdict.TYPE_CHANGED
+    assert report.column("time").verdict is Verdict.TYPE_CHANGED
+    assert {report.column(name).verdict for name in ("list", "null", "bytes")} == {Verdict.NOT_TESTED}
+
+
+def test_ten_thousand_categories_without_drift_are_ok():
+    levels = np.array([f"code {number}" for number in range(10_000)])
+    draws = [RNG.choice(levels, 30_000) for _ in range(2)]
+    column = run({"a": draws[0]}, {"a": draws[1]}).column("a")
+    assert column.kind is ColumnKind.CATEGORICAL
+    assert column.statistics.chi2.pvalue > 0.001
+    assert column.verdict is Verdict.OK
