@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from core.pipeline.paths import is_url
 from core.pipeline.types import DepKind, Finding, Stage
 
-_CHILD = "/"
-_AFTER_CHILD = "0"  # the character after "/": ends the range of paths below a folder
-
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -40,7 +37,7 @@ def build_graph(root: str, stages: Sequence[Stage]) -> Graph:
                         )
                     else:
                         edges[upstream.name, stage.name] = None
-    cycles = tuple(find_cycles(edges))
+    cycles = tuple(find_cycles(edges)) if _has_cycle(edges) else ()
     files = {stage.name: stage for stage in stages}
     for cycle in cycles:
         chain = " -> ".join([*cycle[:10], "..." if len(cycle) > 10 else cycle[0]])
@@ -49,63 +46,100 @@ def build_graph(root: str, stages: Sequence[Stage]) -> Graph:
 
 
 class _Outs:
-    """All outputs by absolute path, with lookups of what contains or is inside a path."""
+    """All outputs by path, with lookups of what contains or is inside a path.
+
+    Keys are relative to the root; what lies outside it has an absolute key.
+    """
 
     def __init__(self, root: str, stages: Sequence[Stage]) -> None:
         self._root = root
-        self._stages = stages
         self._at: dict[str, list[Stage]] = {}
         for stage in stages:
             for out in stage.outs:
-                self._at.setdefault(self._full(out.path), []).append(stage)
-        self._sorted = sorted(self._at)
+                self._at.setdefault(self._key(out.path), []).append(stage)
+        self._folders: set[str] = set()
+        for path in self._at:
+            for parent in _parents(path):
+                if parent in self._folders:
+                    break
+                self._folders.add(parent)
+        self._sorted: list[str] | None = None
 
-    def _full(self, path: str) -> str:
-        if is_url(path) or path.startswith("/"):
-            return path.rstrip("/")
-        if path == ".":
-            return self._root
+    def _key(self, path: str) -> str:
+        if not path.startswith("../") and path != "..":
+            return path
         folder = self._root
         while path == ".." or path.startswith("../"):
             folder, path = folder.rpartition("/")[0], path[3:]
-        return f"{folder}/{path}" if path else folder
+        return f"{folder}/{path}" if path else folder or "/"
 
     def overlapping(self, path: str) -> Iterator[Stage]:
         """Stages with an out that is ``path``, contains it or lies inside it."""
-        full = self._full(path)
-        for above in _with_parents(full):
-            yield from self._at.get(above, ())
-        yield from (stage for key in self._below(full) for stage in self._at[key])
+        key, at = self._key(path), self._at
+        if key in at:
+            yield from at[key]
+        for parent in _parents(key):
+            if parent in at:
+                yield from at[parent]
+        if "." in at and key != "." and not key.startswith("/"):
+            yield from at["."]
+        if key in self._folders or key == "." or self._holds_root(key):
+            yield from (stage for inside in self._below(key) for stage in at[inside])
 
-    def _below(self, full: str) -> Sequence[str]:
-        low = bisect_left(self._sorted, full + _CHILD)
-        return self._sorted[low : bisect_left(self._sorted, full + _AFTER_CHILD, low)]
+    def _holds_root(self, key: str) -> bool:
+        return key.startswith("/") and f"{self._root}/".startswith(f"{key.rstrip('/')}/")
+
+    def _below(self, key: str) -> Iterator[str]:
+        if key == "." or self._holds_root(key):
+            prefix = f"{key.rstrip('/')}/"
+            own = (path for path in self._at if not is_url(path) and path != key)
+            yield from (path for path in own if not path.startswith("/") or path.startswith(prefix))
+            return
+        if self._sorted is None:
+            self._sorted = sorted(self._at)
+        low = bisect_left(self._sorted, f"{key}/")
+        # "0" is the character after "/": it ends the range of paths below a folder.
+        yield from self._sorted[low : bisect_left(self._sorted, f"{key}0", low)]
 
     def findings(self) -> Iterator[Finding]:
-        """Outputs that two stages share or that lie inside another; stage files inside an output."""
+        """Outputs that two stages share, or that lie inside another."""
         for path, owners in self._at.items():
             if len(owners) > 1:
                 names = ", ".join(dict.fromkeys(stage.name for stage in owners))
-                yield _finding(owners[-1], f"the output '{self._short(path)}' has several stages: {names}")
-            for parent in _with_parents(path):
-                if parent != path and parent in self._at:
-                    other = self._at[parent][0]
-                    text = f"'{self._short(path)}' lies inside '{self._short(parent)}', an output of {other.name}"
-                    yield _finding(owners[0], f"the output {text}")
-
-    def _short(self, full: str) -> str:
-        return full.removeprefix(self._root + "/")
+                yield _finding(owners[-1], f"the output '{path}' has several stages: {names}")
+            if path in self._folders or path == ".":
+                for inside in self._below(path):
+                    text = f"'{inside}' lies inside '{path}', an output of {owners[0].name}"
+                    yield _finding(self._at[inside][0], f"the output {text}")
 
 
-def _with_parents(full: str) -> Iterator[str]:
-    end = len(full)
+def _parents(path: str) -> Iterator[str]:
+    end = path.rfind("/")
     while end > 0:
-        yield full[:end]
-        end = full.rfind("/", 0, end)
+        yield path[:end]
+        end = path.rfind("/", 0, end)
 
 
 def _finding(stage: Stage, message: str) -> Finding:
     return Finding(stage.file, stage.line, f"stage '{stage.key}': {message}")
+
+
+def _has_cycle(edges: Iterable[tuple[str, str]]) -> bool:
+    """Kahn's count, much cheaper than the components, which are wanted only when there is a cycle."""
+    waiting: dict[str, int] = {}
+    following: dict[str, list[str]] = {}
+    for before, after in edges:
+        waiting[after] = waiting.get(after, 0) + 1
+        following.setdefault(before, []).append(after)
+    ready = [name for name in following if name not in waiting]
+    left = len(waiting)
+    while ready:
+        for after in following.get(ready.pop(), ()):
+            waiting[after] -= 1
+            if not waiting[after]:
+                left -= 1
+                ready.append(after)
+    return left > 0
 
 
 def find_cycles(edges: Iterable[tuple[str, str]]) -> Iterator[tuple[str, ...]]:

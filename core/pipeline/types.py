@@ -242,7 +242,6 @@ class ReasonKind(StrEnum):
     PARAM = "param"
     COMMAND = "command"
     ALWAYS = "always"
-    CHECKSUM = "checksum"
     UPSTREAM = "upstream"
     PRODUCER = "producer"
     FILES = "files"
