@@ -29,10 +29,10 @@ class EmbeddedEngine:
     """Serves on this machine. Stateless: everything it is told comes from the deployment store."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = paths.run_dir(settings)
+        self.folder = paths.run_dir(settings)
         self._logs = paths.state_dir(settings) / "logs"
-        self._admin = self._folder / haproxy.ADMIN_SOCKET
-        self._config = self._folder / "haproxy.cfg"
+        self._admin = self.folder / haproxy.ADMIN_SOCKET
+        self._config = self.folder / "haproxy.cfg"
 
     def start(self, endpoint: Endpoint, name: SlotName, version: int, artifact: Artifact) -> Process:
         """A scoring server for ``artifact``; it answers after some seconds, see :meth:`alive`."""
@@ -95,7 +95,7 @@ class EmbeddedEngine:
 
     def write_config(self, endpoints: tuple[Endpoint, ...]) -> bool:
         """The desired state on disk, whole or not at all; True when it differs from what was there."""
-        text = haproxy.render(endpoints, self._folder)
+        text = haproxy.render(endpoints, self.folder)
         if self._config.is_file() and self._config.read_text(encoding="utf-8") == text:
             return False
         draft = self._config.with_suffix(f".{os.getpid()}.tmp")
@@ -138,8 +138,8 @@ class EmbeddedEngine:
             _check_port_free(endpoint)
         command = [str(haproxy.binary()), "-W", "-db", "-f", str(self._config)]
         log = self._logs / "router.log"
-        process = processes.spawn(command, log=log, environment=_environment(), cwd=self._folder)
-        (self._folder / "router.pid").write_text(f"{process.pid} {process.create_time!r}", encoding="utf-8")
+        process = processes.spawn(command, log=log, environment=_environment(), cwd=self.folder)
+        (self.folder / "router.pid").write_text(f"{process.pid} {process.create_time!r}", encoding="utf-8")
         self._wait_router(process, log, old_worker=None)
 
     def _reload_router(self, endpoints: tuple[Endpoint, ...]) -> None:
@@ -164,7 +164,7 @@ class EmbeddedEngine:
 
     def _router_process(self) -> Process | None:
         try:
-            pid, birth = (self._folder / "router.pid").read_text(encoding="utf-8").split()
+            pid, birth = (self.folder / "router.pid").read_text(encoding="utf-8").split()
             return Process(pid=int(pid), create_time=float(birth))
         except (OSError, ValueError):
             return None
@@ -177,11 +177,11 @@ class EmbeddedEngine:
         return tuple(line for line in lines if " bind " in line)
 
     def _socket(self, endpoint: Endpoint, slot: SlotName) -> Path:
-        return paths.slot_socket(self._folder, endpoint.key, slot)
+        return paths.slot_socket(self.folder, endpoint.key, slot)
 
     @contextmanager
     def _router_lock(self) -> Iterator[None]:
-        with (self._folder / "router.lock").open("w") as stream:
+        with (self.folder / "router.lock").open("w") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 

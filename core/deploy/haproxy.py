@@ -39,7 +39,7 @@ defaults
     timeout client 60s
     timeout server 30s
     timeout queue 10s
-    timeout check 2s
+    timeout check 1s
     http-reuse safe
 """
 

@@ -1,0 +1,100 @@
+"""``deployd``: the process that keeps deployments as they were recorded."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+
+app = typer.Typer(
+    help="Look after what was deployed: restart what dies, tell MLflow what changed.", no_args_is_help=True
+)
+
+
+@app.callback()
+def deployd() -> None:
+    """Look after what was deployed: restart what dies, tell MLflow what changed."""
+
+
+@app.command("run")
+def run(workspace: WorkspaceOption = HERE) -> None:
+    """Stay in the foreground and look after this workspace's endpoints until stopped.
+
+    Stopping it stops no model: the next one takes over what runs.
+
+    Example: python -m core deployd run --workspace .demo
+    """
+    from core.deploy.supervisor import Supervisor
+    from core.workspace import open_workspace
+
+    Supervisor(open_workspace(workspace).deployments, log).run()
+
+
+@app.command("stop")
+def stop(workspace: WorkspaceOption = HERE) -> None:
+    """End deployd; models and router go on serving.
+
+    Example: python -m core deployd stop --workspace .demo
+    """
+    from core.deploy import supervisor
+    from core.workspace import open_workspace
+
+    pid = supervisor.stop(open_workspace(workspace).deployments)
+    log("deployd was not running." if pid is None else f"deployd (process {pid}) has ended.")
+
+
+@app.command("status")
+def status(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
+    """Whether deployd runs, the router answers, and what still has to be told to MLflow or the ledger.
+
+    Example: python -m core deployd status --output json
+    """
+    from core.deploy import supervisor
+    from core.workspace import open_workspace
+
+    desk = open_workspace(workspace).deployments
+    pid = supervisor.running_pid(desk)
+    router = desk.serves and desk.engine.router_alive()
+    waiting = desk.outbox.pending()
+    if output is Output.JSON:
+        untold = [{"endpoint": str(m.key), "kind": m.kind, "last_error": m.last_error} for m in waiting]
+        print_json({"deployd": pid, "router": router, "untold": untold})
+        return
+    rows = [
+        ["deployd", f"process {pid}" if pid else "not running"],
+        ["router", "answers" if router else "down"],
+    ]
+    rows += [[f"untold {m.kind} of {m.key}", m.last_error or "not tried yet"] for m in waiting]
+    print_table(["part", "state"], rows, output)
+
+
+@app.command("shutdown")
+def shutdown(workspace: WorkspaceOption = HERE) -> None:
+    """Stop every model, the router and deployd of this workspace; what was live stays recorded.
+
+    Example: python -m core deployd shutdown --workspace .demo
+    """
+    from core.deploy import supervisor
+    from core.workspace import open_workspace
+
+    desk = open_workspace(workspace).deployments
+    supervisor.stop(desk)
+    for endpoint in desk.store.endpoints():
+        for slot in endpoint.slots:
+            desk.engine.stop(endpoint, slot)
+    if desk.serves:
+        desk.engine.stop_router()
+    log("Everything is stopped; `python -m core deployd run` brings it back.")
+
+
+@app.command("unit")
+def unit(workspace: WorkspaceOption = HERE) -> None:
+    """Print a systemd user unit that runs deployd.
+
+    Example: python -m core deployd unit > ~/.config/systemd/user/modeldesk.service
+    """
+    from core.deploy.supervisor import unit as unit_text
+
+    sys.stdout.write(unit_text(workspace.resolve(), sys.executable))

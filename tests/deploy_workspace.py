@@ -1,0 +1,114 @@
+"""Workspaces that really serve: a small MLflow store with good and bad versions, made once and copied."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+import warnings
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from core.workspace import Workspace, open_workspace
+
+MODEL = "biopsy"
+GOOD = (1, 2, 3)
+NO_SIGNATURE, PICKLED, NEW_COLUMN, HANGS = 4, 5, 6, 7
+
+
+@cache
+def _store() -> Path:
+    """An MLflow store with seven versions of one model, each broken in its own way from the fourth on."""
+    import mlflow
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    folder = Path(mkdtemp(prefix="deploy-store-"))
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db", f"sqlite:///{folder}/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    mlflow.set_registry_uri(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.create_experiment("biopsy", artifact_location=(folder / "artifacts").as_uri())
+    data = load_breast_cancer(as_frame=True)
+    narrow, wide, label = data.data.iloc[:, :4], data.data.iloc[:, :5], data.target
+    common = {"name": "model", "registered_model_name": MODEL, "pip_requirements": ["scikit-learn"]}
+
+    def log(model: object, example: object, **options: object) -> None:
+        with mlflow.start_run(experiment_id=experiment):
+            mlflow.sklearn.log_model(model, **common, input_example=example, **options)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for strength in (1.0, 0.01, 10.0):
+            log(LogisticRegression(C=strength, max_iter=300).fit(narrow, label), narrow.head(3))
+        log(LogisticRegression(max_iter=300).fit(narrow, label), None)
+        forest = RandomForestClassifier(3, random_state=0).fit(narrow, label)
+        log(forest, narrow.head(3), serialization_format="cloudpickle")
+        log(LogisticRegression(max_iter=300).fit(wide, label), wide.head(3))
+        with mlflow.start_run(experiment_id=experiment):
+            mlflow.pyfunc.log_model(python_model=_hanging(), signature=_signature(narrow), **common)
+    return folder
+
+
+def make_workspace(root: Path, engine: str = "embedded") -> Workspace:
+    """A fresh workspace at ``root`` on its own copy of the store."""
+    shutil.copytree(_store(), root / "mlflow", dirs_exist_ok=True)
+    _move_artifacts(root / "mlflow" / "mlflow.db", root)
+    (root / "modeldesk.toml").write_text(
+        '[mlflow]\ntracking_uri = "sqlite:///mlflow/mlflow.db"\n'
+        f'[deploy]\nengine = "{engine}"\n[ledger]\nurl = "sqlite:///ledger.db"\n'
+    )
+    return open_workspace(root)
+
+
+def stop_all(ws: Workspace) -> None:
+    """End every process that the workspace's deployments started."""
+    desk = ws.deployments
+    for endpoint in desk.store.endpoints():
+        for slot in endpoint.slots:
+            desk.engine.stop(endpoint, slot)
+    desk.engine.stop_router()
+    shutil.rmtree(desk.engine.folder, ignore_errors=True)
+
+
+def wait_until(condition: object, seconds: float = 20.0) -> None:
+    """Look until ``condition()`` holds; fails after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def _hanging() -> object:
+    import mlflow.pyfunc
+
+    class Hangs(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            import time
+
+            time.sleep(60)
+
+    return Hangs()
+
+
+def _signature(frame: object) -> object:
+    from mlflow.models import infer_signature
+
+    return infer_signature(frame)
+
+
+def _move_artifacts(database: Path, root: Path) -> None:
+    import sqlite3
+
+    old, new = _store().as_uri(), (root / "mlflow").as_uri()
+    with sqlite3.connect(database) as connection:
+        for table, column in (
+            ("experiments", "artifact_location"),
+            ("runs", "artifact_uri"),
+            ("logged_models", "artifact_location"),
+            ("model_versions", "storage_location"),
+        ):
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (old, new))
+    connection.close()
