@@ -70,25 +70,19 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
-def resolve(repository: Repository, revision: str) -> str:
-    """The commit that ``revision`` (branch, tag, hash, ``HEAD~1``, experiment name) names; or NotFound."""
-    candidates = [revision]
-    if "/" not in revision:
+def resolve(repository: Repository, reader: ObjectReader, revision: str) -> str:
+    """The commit that a revision or the name of a DVC experiment means; raises NotFound."""
+    commit = reader.commit(revision)
+    if commit is None and "/" not in revision:
         names = run(repository.git_dir, "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
-        candidates += [name for name in names if name.rsplit("/", 1)[-1] == revision]
-    for candidate in candidates:
-        try:
-            # A name that starts with '-' must never become an option.
-            spec = f"{candidate}^{{commit}}"
-            return run(
-                repository.git_dir, "rev-parse", "--verify", "--quiet", "--end-of-options", spec
-            ).strip()
-        except Unavailable:
-            continue
-    raise NotFound(
-        f"There is no revision '{revision}' in {repository.top}.",
-        "Name a commit, branch, tag or experiment; in a shallow clone, fetch more history first.",
-    )
+        found = (reader.commit(name) for name in names if name.rsplit("/", 1)[-1] == revision)
+        commit = next((commit for commit in found if commit), None)
+    if commit is None:
+        raise NotFound(
+            f"There is no revision '{revision}' in {repository.top}.",
+            "Name a commit, branch, tag or experiment; in a shallow clone, fetch more history first.",
+        )
+    return commit
 
 
 class ObjectReader:
@@ -101,6 +95,11 @@ class ObjectReader:
         """The object's content; None when it is missing (a shallow clone) or larger than ``max_bytes``."""
         found = self._request(name, max_bytes)
         return found[1] if found else None
+
+    def commit(self, revision: str) -> str | None:
+        """The commit that ``revision`` (branch, tag, hash, ``HEAD~1`` ...) names; None without one."""
+        found = self._request(f"{revision}^{{commit}}", None)
+        return found[0] if found else None
 
     def tree(self, name: str) -> Mapping[str, TreeEntry]:
         """The entries of the tree ``name`` (an id or ``<commit>^{tree}``); empty when it is missing."""

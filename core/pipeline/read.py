@@ -14,7 +14,7 @@ from core.pipeline.sources import Source, open_source
 from core.pipeline.types import Finding, Pipeline
 from core.pipeline.units import Unit, read_unit
 
-_KEPT = 256
+_KEPT_STAGES = 40_000
 
 
 def read_pipeline(project: Path, revision: str | None = None) -> Pipeline:
@@ -32,17 +32,17 @@ def read_source(source: Source) -> Pipeline:
     commit_key = (source.scope, str(source.root), source.revision)
     if source.revision is not None and (known := _CACHE.get(commit_key)) is not None:
         return known
-    files, findings = dvc_files(source)
-    if not files and source.revision is None and not source.is_project("."):
-        raise _no_project(source.root)
-    units = _units(source, files)
+    units, findings = read_units(source)
     key = commit_key if source.revision is not None else (source.scope, findings, *map(id, units))
     known = _CACHE.get(key)
     return known if known is not None else _CACHE.put(key, _joined(source, units, findings), units)
 
 
-def _units(source: Source, files: Sequence[str]) -> list[Unit]:
-    """The units of ``files``, leaving out what lies inside an output: DVC does not look in there."""
+def read_units(source: Source) -> tuple[list[Unit], tuple[Finding, ...]]:
+    """Each file's stages without the graph between them; what lies inside an output is left out, as by DVC."""
+    files, findings = dvc_files(source)
+    if not files and source.revision is None and not source.is_project("."):
+        raise _no_project(source.root)
     units: list[Unit] = []
     outs: set[str] = set()
     for file in files:
@@ -51,7 +51,7 @@ def _units(source: Source, files: Sequence[str]) -> list[Unit]:
         unit = read_unit(source, file)
         units.append(unit)
         outs.update(out.path for stage in unit.stages for out in stage.outs)
-    return units
+    return units, findings
 
 
 def _joined(source: Source, units: Sequence[Unit], findings: tuple[Finding, ...]) -> Pipeline:
@@ -86,6 +86,7 @@ class _Cache:
     def __init__(self) -> None:
         self._known: OrderedDict[Hashable, tuple[Pipeline, Sequence[Unit]]] = OrderedDict()
         self._lock = Lock()
+        self._stages = 0
 
     def get(self, key: Hashable) -> Pipeline | None:
         found = self._known.get(key)
@@ -95,8 +96,10 @@ class _Cache:
         with self._lock:
             # The units are kept alive, because their ids are part of the key.
             self._known[key] = (pipeline, units)
-            while len(self._known) > _KEPT:
-                self._known.popitem(last=False)
+            self._stages += len(pipeline.stages) + 1
+            while self._stages > _KEPT_STAGES and len(self._known) > 1:
+                _, (dropped, _) = self._known.popitem(last=False)
+                self._stages -= len(dropped.stages) + 1
         return pipeline
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Protocol
@@ -52,24 +52,52 @@ class Source(Protocol):
     def read(self, path: str) -> bytes:
         """The file's bytes; raises SourceFault or FileNotFoundError."""
 
+    def children(self, folder: str) -> tuple[str, ...]:
+        """Names of the regular files directly in ``folder``, sorted."""
+
     def is_project(self, folder: str) -> bool:
         """True when ``folder`` holds a ``.dvc`` directory, so is a project of its own."""
+
+
+class Sources:
+    """The working tree and every commit of one project, over one running git; see :func:`open_sources`."""
+
+    def __init__(self, project: Path, repository: Repository | None, stack: ExitStack) -> None:
+        self._project = project
+        self._repository = repository
+        self._stack = stack
+        self._reader: ObjectReader | None = None
+
+    def at(self, revision: str | None) -> Source:
+        """The working tree (None; HEAD in a bare repository) or the commit; raises NotFound."""
+        repository = self._repository
+        if revision is None and not (repository and repository.bare):
+            return WorkingTree(self._project, repository)
+        if repository is None:
+            raise NotFound(
+                f"{self._project} is not in a git repository, so it has no revisions.",
+                "Ask for the working tree instead.",
+            )
+        if self._reader is None:
+            self._reader = self._stack.enter_context(open_objects(repository))
+        commit = resolve(repository, self._reader, revision or "HEAD")
+        return Commit(self._project, repository, commit, self._reader)
+
+
+@contextmanager
+def open_sources(project: Path) -> Iterator[Sources]:
+    """Access to the project's working tree and commits; raises NotFound when the folder is absent."""
+    if not project.is_dir():
+        raise NotFound(f"There is no folder {project}.", "Name the folder of a DVC project.")
+    with ExitStack() as stack:
+        yield Sources(project, find_repository(project), stack)
 
 
 @contextmanager
 def open_source(project: Path, revision: str | None) -> Iterator[Source]:
     """The working tree of ``project``, or the commit that ``revision`` names; raises NotFound."""
-    if not project.is_dir():
-        raise NotFound(f"There is no folder {project}.", "Name the folder of a DVC project.")
-    repository = find_repository(project)
-    if revision is None and not (repository and repository.bare):
-        yield WorkingTree(project, repository)
-        return
-    if repository is None:
-        raise NotFound(f"{project} is not in a git repository, so it has no revisions.", "Leave --rev out.")
-    commit = resolve(repository, revision or "HEAD")
-    with open_objects(repository) as reader:
-        yield Commit(project, repository, commit, reader)
+    with open_sources(project) as sources:
+        yield sources.at(revision)
 
 
 class WorkingTree:
@@ -114,6 +142,14 @@ class WorkingTree:
         except OSError as error:
             raise SourceFault(f"it cannot be read: {error.strerror}") from error
 
+    def children(self, folder: str) -> tuple[str, ...]:
+        """Names of the files in the folder; links are left out."""
+        try:
+            entries = list(os.scandir(posixpath.join(self._base, folder)))
+        except OSError:
+            return ()
+        return tuple(sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False)))
+
     def is_project(self, folder: str) -> bool:
         """True when the folder has a ``.dvc`` directory."""
         return (self.root / folder / ".dvc").is_dir()
@@ -153,6 +189,14 @@ class Commit:
         if content is None:
             raise SourceFault(f"it is larger than {MAX_BYTES // 2**20} MB or missing from this clone")
         return content
+
+    def children(self, folder: str) -> tuple[str, ...]:
+        """Names of the files in the folder; links are left out."""
+        entry = self._entry(folder)
+        if entry is None or not entry.is_tree:
+            return ()
+        found = self._reader.tree(entry.id).items()
+        return tuple(sorted(name for name, item in found if not item.is_tree and not item.is_link))
 
     def is_project(self, folder: str) -> bool:
         """True when the folder has a ``.dvc`` directory."""

@@ -21,7 +21,7 @@ from core.pipeline.types import Artifact, Finding, PlotSpec, Severity, Stage
 from core.pipeline.yaml12 import Document, YamlFault, load
 
 _TOP_KEYS = frozenset(["vars", "stages", "params", "metrics", "plots", "artifacts", "datasets"])
-_KEPT_UNITS = 20_000
+_KEPT_STAGES = 40_000
 _KEPT_VARIANTS = 8
 
 
@@ -228,15 +228,23 @@ class _Cache:
     def __init__(self) -> None:
         self._known: OrderedDict[Hashable, tuple[Unit, ...]] = OrderedDict()
         self._lock = ThreadLock()
+        self._stages = 0
 
     def get(self, key: Hashable) -> tuple[Unit, ...]:
         return self._known.get(key, ())
 
     def put(self, key: Hashable, unit: Unit) -> None:
         with self._lock:
-            self._known[key] = (unit, *self._known.get(key, ()))[:_KEPT_VARIANTS]
-            while len(self._known) > _KEPT_UNITS:
-                self._known.popitem(last=False)
+            variants = (unit, *self._known.pop(key, ()))
+            self._known[key] = variants[:_KEPT_VARIANTS]
+            self._stages += _weight((unit,)) - _weight(variants[_KEPT_VARIANTS:])
+            while self._stages > _KEPT_STAGES and len(self._known) > 1:
+                _, dropped = self._known.popitem(last=False)
+                self._stages -= _weight(dropped)
+
+
+def _weight(units: tuple[Unit, ...]) -> int:
+    return sum(len(unit.stages) + 1 for unit in units)
 
 
 _CACHE = _Cache()
