@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,9 @@ from core.ledger.canonical import GENESIS, canonical_json, instant, instant_text
 from core.ledger.database import WAIT_S, Database, lock_id
 from core.ledger.events import Event
 from core.ledger.locks import file_lock
+from core.ledger.projections import project
 from core.ledger.schema import events
+from core.ledger.state import State
 from core.ledger.types import Anchor, Head, Record, Verification
 from core.ledger.verify import verify_rows
 
@@ -29,6 +32,8 @@ class Ledger:
     def __init__(self, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.database = Database(url)
         self._clock = clock
+        self._state, self._last = State(), GENESIS
+        self._folding = threading.Lock()
 
     def append(self, event: Event, actor: Actor, key: str | None = None) -> Record:
         """Add ``event``; with a ``key`` that is already there, the first record under it comes back instead.
@@ -70,6 +75,21 @@ class Ledger:
         """The record that was appended under an idempotency key."""
         with self.database.reading() as connection:
             return None if connection is None else _by_key(connection, key)
+
+    def state(self, until: datetime | None = None) -> State:
+        """What follows from all records, or from those up to a time; only new ones are read each time."""
+        if until is not None:
+            return project(self.records(until=until))
+        with self._folding:
+            news = self.records(after=max(self._state.seq - 1, 0))
+            if self._state.seq and (not news or news[0].hash != self._last):
+                # Another ledger lies at this place by now (restored or replaced): begin anew.
+                self._state, news = State(), self.records()
+            elif self._state.seq:
+                news = news[1:]
+            self._state = project(news, self._state)
+            self._last = news[-1].hash if news else self._last
+            return self._state
 
     def head(self) -> Head:
         """How many events there are and the newest hash."""

@@ -1,0 +1,180 @@
+"""From records to state: a pure fold.
+
+Nothing here is stored, so it can never disagree with the events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from core.ledger import events as ev
+from core.ledger.state import Deputy, Freeze, Place, Request, Service, Signature, State
+from core.ledger.types import Record
+
+
+def project(records: Iterable[Record], state: State | None = None) -> State:
+    """The state after ``records``, which follow those that gave ``state``."""
+    before = state or State()
+    after = _Fold(
+        before.seq,
+        dict(before.services),
+        dict(before.freezes),
+        dict(before.requests),
+        list(before.deputies),
+        list(before.policies),
+        dict(before.unfinished),
+        dict(before.reviews_due),
+        dict(before.alerts),
+        dict(before.moved_outside),
+    )
+    for record in records:
+        after.add(record)
+    return State(
+        seq=after.seq,
+        services=after.services,
+        freezes=after.freezes,
+        requests=after.requests,
+        deputies=tuple(after.deputies),
+        policies=tuple(after.policies),
+        unfinished=after.unfinished,
+        reviews_due=after.reviews_due,
+        alerts=after.alerts,
+        moved_outside=after.moved_outside,
+    )
+
+
+_CLOSINGS = {
+    "request_rejected": "rejected",
+    "request_withdrawn": "withdrawn",
+    "request_expired": "expired",
+}
+
+
+@dataclass
+class _Fold:
+    """The state while it is being built."""
+
+    seq: int
+    services: dict[Place, tuple[Service, ...]]
+    freezes: dict[Place, Freeze]
+    requests: dict[str, Request]
+    deputies: list[Deputy]
+    policies: list[tuple[datetime, ev.PolicyPublished]]
+    unfinished: dict[str, Record]
+    reviews_due: dict[str, Record]
+    alerts: dict[str, Record]
+    moved_outside: dict[Place, Record]
+
+    def add(self, record: Record) -> None:
+        self.seq = record.seq
+        place = (record.model, record.environment)
+        match record.event:
+            case ev.OperationStarted() as event:
+                self.unfinished[event.operation_id] = record
+            case ev.OperationFailed() as event:
+                self.unfinished.pop(event.operation_id, None)
+            case ev.Promoted() | ev.Deployed() | ev.RolledBack() as event:
+                self._serves(place, record, event)
+            case ev.AliasReconciled() as event:
+                self._reconciled(place, record, event)
+            case ev.AliasMovedOutside():
+                self.moved_outside[place] = record
+            case ev.RolledBackReviewed() as event:
+                self.reviews_due.pop(event.operation_id, None)
+            case ev.FreezeSet() as event:
+                self.freezes[place] = Freeze(
+                    model=record.model,
+                    environment=record.environment,
+                    since=record.at,
+                    by=record.actor,
+                    reason=event.reason,
+                    cause=event.cause,
+                )
+            case ev.FreezeLifted():
+                self.freezes.pop(place, None)
+            case ev.DeputyNamed() as event:
+                self._deputy(event)
+            case ev.PolicyPublished() as event:
+                self.policies.append((record.at, event))
+            case ev.DriftAlertRaised() as event:
+                self.alerts[event.alert_id] = record
+            case ev.DriftAlertAcknowledged() as event:
+                self.alerts.pop(event.alert_id, None)
+            case ev.RequestOpened() as event:
+                self.requests[event.request_id] = Request(opened=event, at=record.at, by=record.actor)
+            case event if request_id := getattr(event, "request_id", ""):
+                self._request(request_id, record, event)
+
+    def _serves(self, place: Place, record: Record, event: Any) -> None:
+        self.unfinished.pop(event.operation_id, None)
+        self.moved_outside.pop(place, None)
+        if isinstance(event, ev.RolledBack) and event.review_due:
+            self.reviews_due[event.operation_id] = record
+        service = Service(
+            version=event.to_version,
+            since=record.at,
+            by=record.actor,
+            seq=record.seq,
+            kind=record.kind,
+            operation_id=event.operation_id,
+            sha256=event.sha256,
+            basis=getattr(event, "basis", "rollback"),
+            request_id=getattr(event, "request_id", ""),
+        )
+        self._take_over(place, service, taken_back=isinstance(event, ev.RolledBack))
+        if service.request_id in self.requests:
+            used = replace(self.requests[service.request_id], used_by=event.operation_id, closed="done")
+            self.requests[service.request_id] = used
+
+    def _take_over(self, place: Place, service: Service, taken_back: bool) -> None:
+        earlier = self.services.get(place, ())
+        if earlier and earlier[-1].until is None:
+            if earlier[-1].version == service.version:
+                return
+            ended = replace(earlier[-1], until=service.since, taken_back=taken_back)
+            earlier = (*earlier[:-1], ended)
+        # A version that is promoted again after having been taken back got a new, deliberate chance.
+        if not taken_back:
+            earlier = tuple(
+                replace(item, taken_back=False) if item.version == service.version else item
+                for item in earlier
+            )
+        self.services[place] = (*earlier, service)
+
+    def _reconciled(self, place: Place, record: Record, event: ev.AliasReconciled) -> None:
+        self.moved_outside.pop(place, None)
+        if event.accepted and event.to_version is not None:
+            service = Service(
+                version=event.to_version,
+                since=record.at,
+                by=record.actor,
+                seq=record.seq,
+                kind=record.kind,
+                basis="accepted from outside",
+            )
+            self._take_over(place, service, taken_back=False)
+
+    def _deputy(self, event: ev.DeputyNamed) -> None:
+        others = [d for d in self.deputies if (d.deputy, d.principal) != (event.deputy, event.principal)]
+        named = Deputy(deputy=event.deputy, principal=event.principal, until=event.until)
+        self.deputies = [*others, named]
+
+    def _request(self, request_id: str, record: Record, event: ev.Event) -> None:
+        request = self.requests.get(request_id)
+        if request is None:
+            return
+        if record.kind in _CLOSINGS:
+            request = replace(
+                request, closed=_CLOSINGS[record.kind], closed_at=record.at, closed_by=record.actor
+            )
+        if isinstance(event, ev.ApprovalSigned):
+            signature = Signature(by=record.actor, at=record.at, event=event)
+            request = replace(request, signatures=(*request.signatures, signature), changes_wanted=False)
+        elif isinstance(event, ev.GateOverridden):
+            request = replace(request, overrides=(*request.overrides, (record.actor, event)))
+        elif isinstance(event, ev.ChangesRequested):
+            request = replace(request, changes_wanted=True)
+        self.requests[request_id] = replace(request, remarks=(*request.remarks, record))
