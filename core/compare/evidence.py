@@ -99,14 +99,15 @@ class Evidence:
         statistic = row_metric(metric)
         found = rows.found.get(statistic or "")
         conflict = data_conflict(self._baseline, candidate)
+        bare = _bare(candidate.metrics[metric] - self._baseline.metrics[metric])
         if conflict:
-            return Finding(conflict, found[0] if found else None, comparable=False)
+            return Finding(conflict, found[0] if found else bare, comparable=False)
         if statistic and rows.mismatch:
-            return Finding(rows.mismatch, comparable=False)
+            return Finding(rows.mismatch, bare, comparable=False)
         if found is None:
             return self._from_seeds(metric, candidate, rows.absent if statistic else "no per-row scores")
         redefined = _redefined(metric, self._baseline, candidate, found[1])
-        return Finding(redefined, comparable=False) if redefined else Finding(estimate=found[0])
+        return Finding(redefined, bare, comparable=False) if redefined else Finding(estimate=found[0])
 
     def _from_seeds(self, metric: str, candidate: Item, absent: str) -> Finding:
         """Repeated runs of both settings among the compared items, when there are at least two of each."""
@@ -155,8 +156,8 @@ def evaluation_sets(item: Item) -> dict[str, tuple[str, ...]]:
     """Digests of the data sets that were not trained on, by context ("test", "evaluation" ...)."""
     digests: dict[str, list[str]] = {}
     for key, digest in item.datasets.items():
-        context = key.partition(":")[0]
-        if context not in ("", "data", "train", "training"):
+        context, named, _ = key.partition(": ")
+        if named and context not in ("data", "train", "training"):
             digests.setdefault(context, []).append(digest)
     return {context: tuple(sorted(found)) for context, found in digests.items()}
 
@@ -194,6 +195,10 @@ def _values(group: Sequence[Item], metric: str) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 
+def _bare(difference: float) -> Estimate:
+    """A difference about which nothing else is known."""
+    return Estimate(difference=difference, low=math.nan, high=math.nan, p_value=math.nan, n=0, method="none")
+
+
 def _untested(difference: float, reason: str) -> Finding:
-    bare = Estimate(difference=difference, low=math.nan, high=math.nan, p_value=math.nan, n=0, method="none")
-    return Finding(reason if difference else f"the same value; {reason}", bare)
+    return Finding(reason if difference else f"the same value; {reason}", _bare(difference))
