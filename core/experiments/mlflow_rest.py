@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,8 @@ class HttpReader:
 
     def run(self, run_id: str) -> Run:
         """One run, whatever its lifecycle; raises NotFound."""
+        if not re.fullmatch(r"[\w-]{1,64}", run_id):
+            raise NotFound(f"There is no run {run_id!r} on this server.", "`runs search` lists the runs.")
         found = self._server.get("runs/get", {"run_id": run_id})["run"]
         experiment_id = found["info"]["experiment_id"]
         owner = self._server.get("experiments/get", {"experiment_id": experiment_id})["experiment"]

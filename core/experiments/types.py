@@ -141,10 +141,10 @@ class RunTable:
         """The runs at these positions, in this order; ``total`` is kept."""
         return replace(
             self,
-            attributes=self.attributes.take(rows),
-            metrics=self.metrics.take(rows),
-            params=self.params.take(rows),
-            tags=self.tags.take(rows),
+            attributes=_taken(self.attributes, rows),
+            metrics=_taken(self.metrics, rows),
+            params=_taken(self.params, rows),
+            tags=_taken(self.tags, rows),
         )
 
     def run(self, run_id: str) -> Run | None:
@@ -230,6 +230,11 @@ class RunReader(Protocol):
 def utc(milliseconds: int | None) -> datetime | None:
     """Unix milliseconds as an aware UTC time; None stays None."""
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _taken(table: pa.Table, rows: Sequence[int] | pa.Array) -> pa.Table:
+    # Arrow forgets how many rows a table has when it has no columns.
+    return table.take(rows) if table.num_columns else table.slice(0, len(rows))
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
