@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,22 +21,39 @@ _KSTWO_UP_TO = 30_000
 """Effective size above which kstwo.sf costs 30 to 1,200 ms a column; see :func:`pvalue`."""
 
 
-def distance(reference: np.ndarray, current: np.ndarray) -> float:
-    """The exact D of two ascending arrays without NaN (infinities sort to the ends).
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranks:
+    """Where each value of the shorter array stands in the longer: how many are smaller, how many not larger."""
+
+    longer: np.ndarray
+    shorter: np.ndarray
+    below: np.ndarray
+    upto: np.ndarray
+
+
+def ranks(reference: np.ndarray, current: np.ndarray) -> Ranks:
+    """The ranks of two ascending arrays without NaN: what KS and Wasserstein are both computed from."""
+    longer, shorter = (reference, current) if len(reference) >= len(current) else (current, reference)
+    below = np.searchsorted(longer, shorter, side="left")
+    upto = below.copy()
+    inside = np.flatnonzero(below < len(longer))
+    tied = inside[longer[below[inside]] == shorter[inside]]
+    upto[tied] = np.searchsorted(longer, shorter[tied], side="right")
+    return Ranks(longer, shorter, below, upto)
+
+
+def distance(found: Ranks) -> float:
+    """The exact D (infinities sort to the ends); NaN when either sample is empty.
 
     The gap is compared in integers (i*m - j*n) and divided once, so D carries one rounding only. It can
-    only be widest at, or just before, a value of the shorter array. Returns NaN when either is empty.
+    only be widest at, or just before, a value of the shorter array.
     """
-    if len(reference) < len(current):
-        reference, current = current, reference
-    n, m = len(reference), len(current)
+    n, m = len(found.longer), len(found.shorter)
     if m == 0:
         return math.nan
-    steps = np.arange(m, dtype=np.int64)
-    upto = np.searchsorted(reference, current, side="right")
-    before = np.searchsorted(reference, current, side="left")
-    widest = max(int(((steps + 1) * n - upto * m).max()), int((before * m - steps * n).max()), 0)
-    return widest / (n * m)
+    steps = np.arange(m, dtype=np.int64) * n
+    above, under = (steps + n - found.upto * m).max(), (found.below * m - steps).max()
+    return max(int(above), int(under), 0) / (n * m)
 
 
 def pvalue(reference: np.ndarray, current: np.ndarray, d: float) -> tuple[float, str]:
@@ -65,16 +83,16 @@ def pvalue(reference: np.ndarray, current: np.ndarray, d: float) -> tuple[float,
     return float(kolmogorov(root * d + 1 / (6 * root))) if d > 0 else 1.0, "asymptotic"
 
 
-def test(reference: np.ndarray, current: np.ndarray) -> TestResult:
-    """D and its p-value for two ascending arrays without NaN."""
-    d = distance(reference, current)
-    p, method = pvalue(reference, current, d)
+def test(found: Ranks) -> TestResult:
+    """D and its p-value from the ranks of two samples."""
+    d = distance(found)
+    p, method = pvalue(found.longer, found.shorter, d)
     return TestResult(d, p, method)
 
 
 def ks(reference: np.ndarray, current: np.ndarray) -> TestResult:
     """D and p-value of two unsorted samples; NaN is dropped, infinities are kept."""
-    return test(_sorted(reference), _sorted(current))
+    return test(ranks(_sorted(reference), _sorted(current)))
 
 
 def detectable(n: int, m: int, alpha: float) -> float:
