@@ -31,7 +31,7 @@ def page(name: str, title: str, icon: str, **options: object) -> st.Page:
 
 sections = {
     "Build": [
-        page("experiments", "Experiments", ":material/science:", default=settings.configured),
+        page("experiments", "Experiments", ":material/science:"),
         page("compare", "Compare", ":material/compare_arrows:"),
         page("lineage", "Lineage", ":material/account_tree:"),
     ],
@@ -45,10 +45,13 @@ sections = {
         page("version", "Model version", ":material/article:", visibility="hidden"),
     ],
 }
-if not settings.configured:
-    sections = {"": [page("start", "Start", ":material/flag:", default=True)]} | sections
+first = (
+    page("overview", "Overview", ":material/dashboard:", default=True)
+    if settings.configured
+    else page("start", "Start", ":material/flag:", default=True)
+)
 
 with st.sidebar:
     st.caption(f":material/folder_open: {settings.name}")
 
-st.navigation(sections).run()
+st.navigation({"": [first]} | sections).run()
