@@ -1,0 +1,213 @@
+"""Figures of the Compare page. Pure: values and a palette in, Plotly figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from dashboard.palette import Palette, mark
+
+if TYPE_CHECKING:
+    from core.compare.grouping import Group
+    from core.compare.importance import Importance
+    from core.compare.types import Verdict
+    from core.experiments.types import History
+
+PARALLEL_LIMIT = 500
+PARALLEL_AXES = 8
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+_ROW = 34
+
+
+def interval_chart(verdicts: Sequence[Verdict], labels: Mapping[str, str], palette: Palette) -> go.Figure:
+    """Difference to the baseline with its interval, one line a candidate; zero is drawn."""
+    colors = {"better": palette.good, "worse": palette.bad}
+    figure = _figure(palette, height=110 + _ROW * len(verdicts))
+    for verdict in verdicts:
+        color = colors.get(verdict.word.value, palette.unknown)
+        known = verdict.low is not None and verdict.high is not None
+        figure.add_trace(
+            go.Scatter(
+                x=[verdict.difference],
+                y=[f"{mark(verdict.word.value).shape} {labels[verdict.candidate]}"],
+                mode="markers",
+                marker={"color": color, "size": 10, "symbol": "circle" if known else "circle-open"},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [verdict.high - verdict.difference],
+                    "arrayminus": [verdict.difference - verdict.low],
+                    "color": color,
+                    "thickness": 2,
+                }
+                if known
+                else None,
+                hovertemplate=f"{verdict.word.value}: %{{x:+.4g}}<extra></extra>",
+                showlegend=False,
+            )
+        )
+    figure.add_vline(x=0, line={"color": palette.muted, "dash": "dot", "width": 1})
+    figure.update_xaxes(title="difference to the baseline, 95 % interval", tickformat="+.3~g")
+    return figure.update_yaxes(autorange="reversed", automargin=True)
+
+
+def step_chart(
+    histories: Sequence[History],
+    labels: Mapping[str, str],
+    palette: Palette,
+    *,
+    x: str = "step",
+    log: bool = False,
+    best: str | None = None,
+) -> go.Figure:
+    """A metric over steps, or over ``x="relative time"``; ``best`` ("higher", "lower") draws best so far."""
+    figure = _figure(palette, height=420)
+    for index, history in enumerate(histories):
+        figure.add_trace(
+            go.Scatter(
+                x=(history.times - history.times[:1]) / 1000 if x == "relative time" else history.steps,
+                y=_best_so_far(history.values, best) if best else history.values,
+                name=labels[history.run_id],
+                mode="lines" if len(history.steps) > 1 else "markers",
+                line={
+                    "color": palette.series[index % len(palette.series)],
+                    "dash": _DASHES[index // len(palette.series) % len(_DASHES)],
+                },
+            )
+        )
+    figure.update_xaxes(title="seconds since the first value" if x == "relative time" else "step")
+    title = histories[0].metric if histories else ""
+    figure.update_yaxes(title=f"{title}, best so far" if best else title, type="log" if log else "linear")
+    return figure
+
+
+def group_chart(groups: Sequence[Group], names: Sequence[str], metric: str, palette: Palette) -> go.Figure:
+    """One row a setting: every run as a point, the mean as a bar mark with one standard deviation."""
+    figure = _figure(palette, height=110 + _ROW * len(groups))
+    for name, group in zip(names, groups, strict=True):
+        found = group.metrics.get(metric)
+        if found is None or not found.n:
+            continue
+        points = [item.metrics[metric] for item in group.items if metric in item.metrics]
+        figure.add_trace(_marks(points, name, palette.series[0], "circle-open", 8))
+        figure.add_trace(_marks([found.mean], name, palette.text, "line-ns-open", 16, found.sd))
+    figure.update_xaxes(title=f"{metric}: runs, mean and standard deviation")
+    return figure.update_yaxes(autorange="reversed", automargin=True)
+
+
+def importance_chart(importance: Importance, palette: Palette) -> go.Figure:
+    """Rank correlation and forest importance beside each other, params in the same order."""
+    names = [row.param for row in importance.rows]
+    figure = _figure(palette, height=130 + _ROW * len(names))
+    figure.add_trace(
+        go.Bar(
+            y=names,
+            x=[row.rank_correlation for row in importance.rows],
+            orientation="h",
+            marker={"color": palette.series[0]},
+            name="rank correlation",
+            xaxis="x",
+        )
+    )
+    figure.add_trace(
+        go.Bar(
+            y=names,
+            x=[row.forest for row in importance.rows],
+            orientation="h",
+            marker={"color": palette.series[1]},
+            error_x={
+                "type": "data",
+                "array": [row.forest_sd for row in importance.rows],
+                "color": palette.muted,
+            },
+            name="forest",
+            xaxis="x2",
+        )
+    )
+    figure.update_layout(
+        xaxis={"domain": [0, 0.48], "range": [-1, 1], "title": "Spearman rank correlation"},
+        xaxis2={"domain": [0.52, 1], "title": "fall of held-out R² when shuffled", "gridcolor": palette.grid},
+        showlegend=False,
+    )
+    return figure.update_yaxes(autorange="reversed", automargin=True)
+
+
+def parallel_chart(axes: Sequence[tuple[str, Sequence[object]]], palette: Palette) -> go.Figure:
+    """Parallel coordinates; the last axis colours the lines. Words become numbered ticks."""
+    dimensions = [_dimension(name, values) for name, values in axes]
+    figure = _figure(palette, height=440)
+    figure.add_trace(
+        go.Parcoords(
+            dimensions=dimensions,
+            line={
+                "color": dimensions[-1]["values"],
+                "colorscale": [[0, palette.series[4]], [0.5, palette.muted], [1, palette.series[0]]],
+                "showscale": True,
+            },
+            labelfont={"color": palette.text, "size": 12},
+            tickfont={"color": palette.text},
+            rangefont={"color": palette.muted},
+        )
+    )
+    return figure.update_layout(margin={"l": 80, "r": 40, "t": 60, "b": 24})
+
+
+def _dimension(name: str, values: Sequence[object]) -> dict[str, object]:
+    numbers = [_number(value) for value in values]
+    if all(number is not None for number in numbers):
+        return {"label": name, "values": numbers}
+    words = sorted({str(value) for value in values})
+    codes = {word: code for code, word in enumerate(words)}
+    shown = words if len(words) <= 20 else []
+    return {
+        "label": name,
+        "values": [codes[str(value)] for value in values],
+        "tickvals": [codes[word] for word in shown],
+        "ticktext": [word[:18] for word in shown],
+    }
+
+
+def _number(value: object) -> float | None:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if number - number == 0 else None
+
+
+def _marks(
+    values: Sequence[float], name: str, color: str, symbol: str, size: int, sd: float | None = None
+) -> go.Scatter:
+    return go.Scatter(
+        x=list(values),
+        y=[name] * len(values),
+        mode="markers",
+        marker={"color": color, "size": size, "symbol": symbol, "line": {"width": 2, "color": color}},
+        error_x={"type": "data", "array": [sd], "color": color} if sd else None,
+        hovertemplate="%{x:.5g}<extra></extra>",
+        showlegend=False,
+    )
+
+
+def _best_so_far(values: Sequence[float], towards: str) -> Sequence[float]:
+    import numpy as np
+
+    # NaN never counts as best: fmax and fmin skip it where maximum and minimum would keep it.
+    return (np.fmax if towards == "higher" else np.fmin).accumulate(values)
+
+
+def _figure(palette: Palette, height: int) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 16, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": palette.text},
+        legend={"orientation": "h", "y": -0.2},
+        hoverlabel={"bgcolor": palette.surface, "font": {"color": palette.text}},
+    )
+    figure.update_xaxes(gridcolor=palette.grid, zerolinecolor=palette.grid)
+    return figure.update_yaxes(gridcolor=palette.grid, zerolinecolor=palette.grid)
