@@ -133,8 +133,8 @@ def _params(graph: Graph) -> dict[str, str]:
 
 
 def _code(graph: Graph) -> dict[str, str]:
-    """The runs' commit, and each stage's command with the commit that first held its lock."""
-    found: dict[str, str] = {}
+    """Programs by content hash, the runs' commit, and each stage's command with the commit that first held its lock."""
+    found = {node.name: str(node.attributes.get("hash", ""))[:12] for node in graph.of_kind(NodeKind.CODE)}
     for run in graph.of_kind(NodeKind.RUN):
         commits = [graph.by_id[edge.source] for edge in graph.incoming[run.id]]
         shas = sorted(str(node.attributes["commit"]) for node in commits if node.kind is NodeKind.COMMIT)

@@ -17,6 +17,7 @@ SHAPES = {
     NodeKind.STAGE: ("[", "]", "box"),
     NodeKind.PARAMS: ("[/", "/]", "parallelogram"),
     NodeKind.COMMIT: ("((", "))", "circle"),
+    NodeKind.CODE: ("[/", "/]", "note"),
     NodeKind.RUN: ("([", "])", "ellipse"),
     NodeKind.MODEL_FILE: ("[[", "]]", "folder"),
     NodeKind.LOGGED_MODEL: ("[[", "]]", "component"),

@@ -11,7 +11,7 @@ from core.lineage.types import Graph, Node, NodeId, NodeKind
 FORMS = (
     "version:MODEL/N, alias:MODEL@NAME, run:ID, rev:COMMIT, PATH[@REVISION], a content hash or a stage name"
 )
-FILES = (NodeKind.DATA, NodeKind.MODEL_FILE, NodeKind.DATASET)
+FILES = (NodeKind.DATA, NodeKind.MODEL_FILE, NodeKind.DATASET, NodeKind.CODE)
 SHORTEST_HASH = 4
 _HASH = re.compile(rf"[0-9a-f]{{{SHORTEST_HASH},32}}(\.dir)?", re.IGNORECASE)
 

@@ -63,17 +63,22 @@ def equal_params(locked: Mapping[str, Any], logged: Mapping[str, str]) -> int | 
     Keys match in full (``train.lr``) or by their last part (``lr``) where that part is unique in the lock.
     """
     flat = flatten(locked)
-    last = [key.rpartition(".")[2] for key in flat]
+    last = [_last_part(key) for key in flat]
     equal = 0
     for key, value in flat.items():
-        short = key.rpartition(".")[2]
-        name = key if key in logged else short if last.count(short) == 1 else None
+        full, short = key.rpartition(":")[2], _last_part(key)
+        name = full if full in logged else short if last.count(short) == 1 else None
         if name is None or name not in logged:
             continue
         if not same_value(value, logged[name]):
             return None
         equal += 1
     return equal
+
+
+def _last_part(key: str) -> str:
+    """``lr`` of ``conf.yaml:train.lr``."""
+    return key.rpartition(":")[2].rpartition(".")[2]
 
 
 def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -29,6 +29,7 @@ JOBS = (NodeKind.STAGE, NodeKind.RUN, NodeKind.DEPLOYMENT)
 DATASETS = (
     NodeKind.DATA,
     NodeKind.MODEL_FILE,
+    NodeKind.CODE,
     NodeKind.DATASET,
     NodeKind.LOGGED_MODEL,
     NodeKind.VERSION,

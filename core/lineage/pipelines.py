@@ -15,11 +15,14 @@ from core.lineage.records import (
     ImportRecord,
     ProjectRecord,
     StageRecord,
+    is_code_file,
     is_model_file,
 )
 from core.lineage.types import Evidence, NodeId, NodeKind, Strength
 
 SHORT = 12
+
+_Held = tuple[StageRecord, FileRecord]
 
 
 def add_project(draft: Draft, project: ProjectRecord) -> None:
@@ -29,9 +32,9 @@ def add_project(draft: Draft, project: ProjectRecord) -> None:
             _add_tracked(draft, project, record)
         else:
             _add_execution(draft, project, record)
-    for outer, inner in _nested(project.stages):
-        source, target = (file_id(draft, project.name, file) for file in (outer, inner))
-        draft.edge(source, target, Evidence.LOCK, Strength.STRONG, f"{inner.path} lies inside {outer.path}")
+    for out, dep, how in _nested(project.stages):
+        source, target = (file_id(draft, project.name, file) for file in (out, dep))
+        draft.edge(source, target, Evidence.LOCK, Strength.STRONG, how)
 
 
 def add_imports(draft: Draft, projects: Sequence[ProjectRecord]) -> None:
@@ -49,7 +52,7 @@ def stage_id(record: StageRecord) -> NodeId:
 
 def file_id(draft: Draft, project: str, file: FileRecord, since: CommitRecord | None = None) -> NodeId:
     """The node of a file with this content, added to the draft when it is new; first seen at ``since``."""
-    kind = NodeKind.MODEL_FILE if file.model or is_model_file(file.path) else NodeKind.DATA
+    kind = _kind(file)
     digest = file.digest or ""
     return draft.node(
         kind,
@@ -66,6 +69,12 @@ def file_id(draft: Draft, project: str, file: FileRecord, since: CommitRecord | 
         revision=since.sha[:SHORT] if since else None,
         at=since.at.isoformat() if since else None,
     )
+
+
+def _kind(file: FileRecord) -> NodeKind:
+    if file.model or is_model_file(file.path):
+        return NodeKind.MODEL_FILE
+    return NodeKind.CODE if is_code_file(file.path) else NodeKind.DATA
 
 
 def commit_id(draft: Draft, sha: str, projects: Iterable[ProjectRecord]) -> NodeId:
@@ -137,41 +146,50 @@ def _add_tracked(draft: Draft, project: ProjectRecord, record: StageRecord) -> N
         for sha in record.introduced:
             commit = commit_id(draft, sha, (project,))
             draft.edge(commit, data, Evidence.LOCK, note=f"tracked by {record.address}")
+        for dep in record.deps:
+            source = _held_file(draft, project, record, dep)
+            draft.edge(source, data, Evidence.LOCK, _surety(dep), f"imported by {record.address}")
 
 
 def _surety(file: FileRecord) -> Strength:
     return Strength.EXACT if file.digest else Strength.LIKELY
 
 
-def _nested(records: Sequence[StageRecord]) -> Iterator[tuple[FileRecord, FileRecord]]:
-    """(folder, file in it) where one is an output and the other a dependency in the same lock."""
+def _nested(records: Sequence[StageRecord]) -> Iterator[tuple[FileRecord, FileRecord, str]]:
+    """(output, dependency, how) where one lies inside the other and the output was there for the dependency."""
     outs = [(record, file) for record in records for file in record.outs]
     deps = [(record, file) for record in records for file in record.deps]
-    yield from _inside(outs, deps)
-    for inner, outer in _inside(deps, outs):
-        yield outer, inner
+    for (producer, out), (consumer, dep) in _inside(outs, deps):
+        if _there_for(producer, consumer):
+            yield out, dep, f"{dep.path} lies inside {out.path}"
+    for (consumer, dep), (producer, out) in _inside(deps, outs):
+        if _there_for(producer, consumer):
+            yield out, dep, f"{out.path} lies inside {dep.path}"
 
 
-def _inside(
-    folders: Sequence[tuple[StageRecord, FileRecord]], files: Sequence[tuple[StageRecord, FileRecord]]
-) -> Iterator[tuple[FileRecord, FileRecord]]:
-    by_path: dict[str, list[tuple[StageRecord, FileRecord]]] = {}
-    for record, file in folders:
-        by_path.setdefault(file.path.rstrip("/"), []).append((record, file))
+def _inside(folders: Sequence[_Held], files: Sequence[_Held]) -> Iterator[tuple[_Held, _Held]]:
+    """(folder, file in it) by their paths."""
+    by_path: dict[str, list[_Held]] = {}
+    for holder in folders:
+        by_path.setdefault(holder[1].path.rstrip("/"), []).append(holder)
     parents: dict[str, tuple[str, ...]] = {}
-    for record, file in files:
-        if file.path not in parents:
-            above = map(str, PurePosixPath(file.path).parents)
-            parents[file.path] = tuple(path for path in above if path in by_path)
-        for parent in parents[file.path]:
-            yield from ((outer, file) for other, outer in by_path[parent] if _together(other, record))
+    for held in files:
+        path = held[1].path
+        if path not in parents:
+            parents[path] = tuple(
+                above for above in map(str, PurePosixPath(path).parents) if above in by_path
+            )
+        for parent in parents[path]:
+            yield from ((holder, held) for holder in by_path[parent])
 
 
-def _together(one: StageRecord, other: StageRecord) -> bool:
-    """Whether two lock entries were ever in force at once."""
-    return one.project == other.project and (
-        (one.current and other.current) or not one.commits.isdisjoint(other.commits)
-    )
+def _there_for(producer: StageRecord, consumer: StageRecord) -> bool:
+    """Whether the producer's entry was in force when the consumer's was recorded (now, if it is not committed)."""
+    if producer.project != consumer.project:
+        return False
+    if not consumer.introduced:
+        return producer.current and consumer.current
+    return not producer.commits.isdisjoint(consumer.introduced)
 
 
 def _add_import(

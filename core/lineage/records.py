@@ -10,6 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+CODE_SUFFIXES = frozenset(
+    (".py", ".pyx", ".r", ".jl", ".sh", ".sql", ".ipynb", ".c", ".cpp", ".java", ".scala")
+)
 MODEL_SUFFIXES = frozenset(
     (
         ".joblib",
@@ -161,6 +164,11 @@ class PredictionLogRecord:
     model: str
     environment: str
     path: str
+
+
+def is_code_file(path: str) -> bool:
+    """Whether a file's name says that it is a program."""
+    return Path(path).suffix.lower() in CODE_SUFFIXES
 
 
 def is_model_file(path: str) -> bool:

@@ -11,6 +11,7 @@ WORDS = {
     "data": "data",
     "params": "params",
     "commit": "commit",
+    "code": "code",
     "stage": "stage",
     "model_file": "model file",
     "dataset": "MLflow data set",

@@ -24,6 +24,7 @@ class NodeKind(StrEnum):
     DATA = "data"
     PARAMS = "params"
     COMMIT = "commit"
+    CODE = "code"
     STAGE = "stage"
     MODEL_FILE = "model_file"
     DATASET = "dataset"

@@ -1,0 +1,232 @@
+"""A DVC project's working tree and lock history as records: one a distinct lock entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from core.errors import NotFound
+from core.lineage.pipelines import digest_of
+from core.lineage.records import CommitRecord, FileRecord, ImportRecord, ProjectRecord, StageRecord
+from core.pipeline.git import Repository, find_repository, run
+from core.pipeline.history import lock_history
+from core.pipeline.read import read_pipeline
+from core.pipeline.revisions import revisions
+from core.pipeline.status import stage_states
+from core.pipeline.types import (
+    DepKind,
+    Hash,
+    LockRecord,
+    OutKind,
+    Pipeline,
+    Revision,
+    RevisionKind,
+    Stage,
+    StageState,
+)
+
+MAX_COMMITS = 5000
+_FORMAT = "%H%x1f%P%x1f%ct%x1f%an%x1f%s%x1e"
+
+
+def read_project(root: Path, name: str) -> ProjectRecord:
+    """The project at ``root`` with all that any commit, branch or experiment locked. Raises NotFound."""
+    try:
+        pipeline = read_pipeline(root)
+    except NotFound as error:
+        raise NotFound(
+            f"The DVC project '{name}' of this workspace cannot be read: {error.what}",
+            "Correct 'projects' under [dvc] in modeldesk.toml.",
+        ) from error
+    repository = find_repository(root)
+    commits = _commits(repository, revisions(root, limit=1)) if repository else ()
+    now = tuple(current_records(name, pipeline, stage_states(pipeline)))
+    return ProjectRecord(
+        name=name,
+        root=root,
+        stages=joined(name, now, lock_history(root), commits),
+        commits=commits,
+        remote_urls=_remotes(repository),
+    )
+
+
+def joined(
+    project: str, now: Sequence[StageRecord], history: Sequence[LockRecord], commits: Sequence[CommitRecord]
+) -> tuple[StageRecord, ...]:
+    """Working tree and history as one record per distinct entry, oldest first; pure.
+
+    ``commits`` come newest first. A commit holds what its parents held and it did not record anew; of two
+    parents the one whose entry is younger counts.
+    """
+    known: dict[str, StageRecord] = {}
+    recorded: dict[str, dict[str, str]] = {}
+    for entry in reversed(history):
+        record = _locked(project, entry)
+        first = known.setdefault(record.digest, record)
+        known[record.digest] = replace(first, introduced=(*first.introduced, entry.commit))
+        recorded.setdefault(entry.commit, {})[record.address] = record.digest
+    held = _held(recorded, commits)
+    merged = {key: replace(record, commits=frozenset(held.get(key, ()))) for key, record in known.items()}
+    for record in now:
+        old = merged.get(record.digest)
+        merged[record.digest] = (
+            replace(record, introduced=old.introduced, commits=old.commits) if old else record
+        )
+    return tuple(merged.values())
+
+
+def current_records(project: str, pipeline: Pipeline, states: Iterable[StageState]) -> Iterator[StageRecord]:
+    """The stages and data files of the working tree, with their states and what their lock recorded."""
+    state_of = {state.name: state for state in states}
+    models = {artifact.path for artifact in pipeline.artifacts if artifact.type == "model"}
+    for stage in pipeline.stages:
+        state = state_of.get(stage.name)
+        record = StageRecord(
+            project=project,
+            address=stage.name,
+            command=_command(stage.lock_cmd or stage.cmd),
+            deps=tuple(
+                _file(dep.path, dep.hash, dep.size, dep.nfiles)
+                for dep in stage.deps
+                if dep.kind is not DepKind.REPO
+            ),
+            outs=tuple(
+                replace(
+                    _file(out.path, out.hash, out.size, out.nfiles, model=out.path in models),
+                    metric=out.kind is OutKind.METRIC,
+                )
+                for out in stage.outs
+            ),
+            params=_params({param.file: param.locked or {} for param in stage.params}),
+            current=True,
+            state=str(state.state) if state else "",
+            reasons=tuple(map(str, state.reasons)) if state else (),
+            tracked=stage.is_data,
+            imported=_imported(stage),
+        )
+        yield replace(record, digest=_digest(record))
+
+
+def _locked(project: str, entry: LockRecord) -> StageRecord:
+    record = StageRecord(
+        project=project,
+        address=entry.stage,
+        command=_command(entry.cmd),
+        deps=tuple(_file(path, found) for path, found in entry.deps),
+        outs=tuple(_file(path, found) for path, found in entry.outs),
+        params=_params(entry.params),
+        tracked=entry.stage.endswith(".dvc"),
+    )
+    return replace(record, digest=_digest(record))
+
+
+def _digest(record: StageRecord) -> str:
+    """Equal for equal entries, whether they come from the working tree or from history."""
+    files = [sorted((file.path, file.digest or "") for file in side) for side in (record.deps, record.outs)]
+    return digest_of([record.address, record.command, *files, dict(record.params)])
+
+
+def _held(recorded: Mapping[str, Mapping[str, str]], commits: Sequence[CommitRecord]) -> dict[str, set[str]]:
+    """Entry -> the commits that hold it; commits without news share their parent's table."""
+    tables: dict[str, Mapping[str, str]] = {}
+    age: dict[str, int] = {}
+    held: dict[str, set[str]] = {}
+    for position, commit in enumerate(reversed(commits)):
+        table = _inherited([tables[parent] for parent in commit.parents if parent in tables], age)
+        news = recorded.get(commit.sha)
+        if news:
+            table = {**table, **news}
+            age |= dict.fromkeys(news.values(), position)
+        tables[commit.sha] = table
+        for digest in table.values():
+            held.setdefault(digest, set()).add(commit.sha)
+    return held
+
+
+def _inherited(parents: Sequence[Mapping[str, str]], age: Mapping[str, int]) -> Mapping[str, str]:
+    if len(parents) < 2:
+        return parents[0] if parents else {}
+    table = dict(parents[0])
+    for other in parents[1:]:
+        for address, digest in other.items():
+            if address not in table or age[digest] > age[table[address]]:
+                table[address] = digest
+    return table
+
+
+def _commits(repository: Repository, named: Sequence[Revision]) -> tuple[CommitRecord, ...]:
+    """Commits of all branches, tags and experiments, newest first, children before their parents."""
+    if not run(repository.git_dir, "rev-list", "--all", "--max-count=1").strip():
+        return ()
+    text = run(
+        repository.git_dir,
+        *("log", "--topo-order", f"--format={_FORMAT}", f"--max-count={MAX_COMMITS}"),
+        *("--branches", "--tags", "--remotes", "--exclude=refs/exps/stash", "--exclude=refs/exps/exec/*"),
+        *("--glob=refs/exps", "HEAD", "--"),
+    )
+    names: dict[str, list[str]] = {}
+    experiments: dict[str, str] = {}
+    for revision in named:
+        if revision.kind is RevisionKind.EXPERIMENT:
+            experiments[revision.commit] = revision.name
+        elif revision.kind is not RevisionKind.COMMIT:
+            names.setdefault(revision.commit, []).append(revision.name)
+    head = run(repository.git_dir, "rev-parse", "HEAD").strip()
+    names.setdefault(head, []).insert(0, "HEAD")
+    return tuple(_commit(record, names, experiments) for record in text.split("\x1e") if record.strip())
+
+
+def _commit(record: str, names: Mapping[str, Sequence[str]], experiments: Mapping[str, str]) -> CommitRecord:
+    sha, parents, moment, author, subject = record.strip("\n").split("\x1f", 4)
+    return CommitRecord(
+        sha=sha,
+        at=datetime.fromtimestamp(int(moment), UTC),
+        parents=tuple(parents.split()),
+        author=author,
+        subject=subject,
+        names=tuple(names.get(sha, ())),
+        experiment=experiments.get(sha, ""),
+    )
+
+
+def _remotes(repository: Repository | None) -> tuple[str, ...]:
+    if repository is None:
+        return ()
+    lines = run(repository.git_dir, "remote", "-v").splitlines()
+    return tuple(dict.fromkeys(line.split()[1] for line in lines if len(line.split()) > 1))
+
+
+def _imported(stage: Stage) -> ImportRecord | None:
+    for dep in stage.deps:
+        if dep.repo is not None:
+            return ImportRecord(url=dep.repo.url, path=dep.path, commit=dep.repo.rev_lock or "")
+    return None
+
+
+def _file(
+    path: str, found: Hash | None, size: int | None = None, files: int | None = None, *, model: bool = False
+) -> FileRecord:
+    return FileRecord(
+        path=path,
+        digest=found.value if found else None,
+        size=size,
+        files=files,
+        legacy=found is not None and found.kind == "md5-dos2unix",
+        model=model,
+    )
+
+
+def _command(command: str | Sequence[str] | None) -> str:
+    return command if isinstance(command, str) else "\n".join(command or ())
+
+
+def _params(by_file: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Keys of params.yaml as they are, of other files as ``file:key``."""
+    return {
+        key if file == "params.yaml" else f"{file}:{key}": value
+        for file, values in by_file.items()
+        for key, value in values.items()
+    }

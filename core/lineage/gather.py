@@ -1,0 +1,92 @@
+"""Reads the stores of a workspace for the graph. A store that fails becomes a sentence, not a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from core.errors import ModelDeskError
+from core.experiments.types import Run
+from core.lineage.build import Material
+from core.lineage.dvc_history import read_project
+from core.lineage.records import DeploymentRecord, PredictionLogRecord, ProjectRecord
+from core.lineage.serving import KINDS, by_alias, deployments
+from core.registry.types import ModelVersion
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from core.workspace import Workspace
+
+RUN_LIMIT = 2000
+
+Found = TypeVar("Found")
+
+
+def gather(ws: Workspace) -> Material:
+    """All that the workspace's stores say: DVC projects, runs, versions, deployments, prediction logs."""
+    notes: list[str] = []
+    settings = ws.settings
+    projects = _projects(settings, notes)
+    runs: tuple[Run, ...] = ()
+    versions: tuple[ModelVersion, ...] = ()
+    served: tuple[DeploymentRecord, ...] = ()
+    if settings.tracking_uri:
+        versions = _tried(ws.registry.versions, (), notes)
+        runs = _tried(lambda: _runs(ws, versions, notes), (), notes)
+        served = _tried(lambda: _served(ws, notes), (), notes)
+    else:
+        notes.append("No MLflow store is configured: there are no runs and versions in this graph.")
+    return Material(
+        projects=projects,
+        runs=runs,
+        versions=versions,
+        deployments=served,
+        logs=tuple(_logs(settings)),
+        notes=tuple(notes),
+    )
+
+
+def _projects(settings: Settings, notes: list[str]) -> tuple[ProjectRecord, ...]:
+    if not settings.dvc.projects:
+        notes.append("No DVC project is configured: there are no data files and stages in this graph.")
+    read = (
+        _tried(lambda path=path: read_project(settings.path(path), str(path)), None, notes)
+        for path in settings.dvc.projects
+    )
+    return tuple(project for project in read if project is not None)
+
+
+def _runs(ws: Workspace, versions: Iterable[ModelVersion], notes: list[str]) -> tuple[Run, ...]:
+    """The newest runs, and every run behind a version however old, deleted ones included."""
+    table = ws.runs.search(limit=RUN_LIMIT)
+    if table.total > len(table):
+        notes.append(
+            f"The newest {len(table):,} of {table.total:,} runs are in this graph, and those of versions."
+        )
+    found = {run.run_id: run for run in table.runs()}
+    for run_id in dict.fromkeys(version.run_id for version in versions if version.run_id):
+        if run_id not in found:
+            run = _tried(lambda run_id=run_id: ws.runs.run(run_id), None, notes)
+            if run is not None:
+                found[run_id] = run
+    return tuple(found.values())
+
+
+def _served(ws: Workspace, notes: list[str]) -> tuple[DeploymentRecord, ...]:
+    decided = _tried(lambda: deployments(ws.ledger.records(kinds=KINDS)), (), notes)
+    mirrored = by_alias(ws.registry.models(), ws.settings.environments, decided)
+    return (*decided, *mirrored)
+
+
+def _logs(settings: Settings) -> Iterable[PredictionLogRecord]:
+    for monitor in settings.monitors:
+        path = monitor.predictions.as_posix()
+        yield PredictionLogRecord(model=monitor.model, environment=monitor.environment, path=path)
+
+
+def _tried(read: Callable[[], Found], otherwise: Found, notes: list[str]) -> Found:
+    try:
+        return read()
+    except ModelDeskError as error:
+        notes.append(f"{error.what} {error.way_out}".strip())
+        return otherwise
