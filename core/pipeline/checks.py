@@ -171,12 +171,12 @@ def check_files(pipeline: Pipeline, progress: Progress | None = None) -> Checked
 
 def holds(cache: Path, wanted: Hash) -> bool:
     """True when the cache folder holds this content, for a directory all of its files too."""
-    stored = _stored(cache, wanted)
+    stored = stored_path(cache, wanted)
     if not wanted.is_directory:
         return stored.is_file()
     try:
         listing = json.loads(stored.read_bytes())
-        return all(_stored(cache, Hash(entry["md5"], wanted.kind)).is_file() for entry in listing)
+        return all(stored_path(cache, Hash(entry["md5"], wanted.kind)).is_file() for entry in listing)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -186,7 +186,8 @@ def cache_of(root: Path) -> Path:
     return _settings(root)[1]
 
 
-def _stored(cache: Path, wanted: Hash) -> Path:
+def stored_path(cache: Path, wanted: Hash) -> Path:
+    """Where the cache folder keeps the content with this hash."""
     folder = cache / "files" / "md5" if wanted.kind == "md5" else cache
     return folder / wanted.value[:2] / wanted.value[2:]
 

@@ -6,6 +6,7 @@ Nothing here writes, takes git's locks, runs hooks or reaches the network.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from core.errors import NotFound, Unavailable
 
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "-c", "log.showRoot=true")
 _TIMEOUT_S = 120
+_IMMUTABLE = re.compile(r"[0-9a-f]{40,64}\^\{tree\}")
 _KEPT_TREES = 50_000
 
 
@@ -111,6 +113,8 @@ class ObjectReader:
             return {}
         entries = _parse_tree(found[1], len(found[0]) // 2)
         _TREES.put(found[0], entries)
+        if _IMMUTABLE.fullmatch(name):
+            _TREES.put(name, entries)
         return entries
 
     def _request(self, name: str, max_bytes: int | None) -> tuple[str, bytes] | None:

@@ -1,0 +1,193 @@
+"""Metrics and params of one or many revisions side by side, wherever the files are: git, workspace, cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.pipeline.checks import cache_of, stored_path
+from core.pipeline.grammar import DEFAULT_PARAMS
+from core.pipeline.read import read_units
+from core.pipeline.reads import Reads
+from core.pipeline.sources import DIRECTORY, Source, open_sources
+from core.pipeline.types import Finding, Hash, Out, Severity
+from core.pipeline.units import Unit
+from core.pipeline.values import ValuesFault, flatten, parse_values, pick
+
+MAX_CACHED_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file whose content is only in DVC's storage; ``dvc pull`` of ``path`` brings it."""
+
+    path: str
+    hash: Hash | None
+    size: int | None
+
+    @property
+    def way_out(self) -> str:
+        """What the user can run."""
+        return f"dvc pull {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """Values of one revision by file, then by dotted key.
+
+    ``revision`` is as asked for (None: the working tree), ``commit`` what it meant. ``stored`` files could not
+    be read here.
+    """
+
+    revision: str | None
+    commit: str | None
+    values: Mapping[str, Mapping[str, Any]]
+    stored: tuple[Stored, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One key across revisions, None where absent; ``delta`` is last minus first for two numbers."""
+
+    file: str
+    key: str
+    values: tuple[Any, ...]
+    delta: float | None
+
+
+def read_metrics(project: Path, revisions: Sequence[str | None] = (None,)) -> tuple[Measures, ...]:
+    """The metrics (numbers and texts; lists are left out) of each revision, in the given order.
+
+    Raises NotFound for a revision or project that does not exist; unreadable files are findings.
+    """
+    with open_sources(project) as sources:
+        cache = cache_of(project)
+        return tuple(_metrics(sources.at(revision), revision, cache) for revision in revisions)
+
+
+def read_params(project: Path, revisions: Sequence[str | None] = (None,)) -> tuple[Measures, ...]:
+    """The parameters that stages depend on, and those of params.yaml and the ``params`` sections."""
+    with open_sources(project) as sources:
+        return tuple(_params(sources.at(revision), revision) for revision in revisions)
+
+
+def differences(measures: Sequence[Measures]) -> tuple[Difference, ...]:
+    """Keys whose value is not the same in every revision, by file and key."""
+    found = []
+    names = dict.fromkeys(
+        (file, key) for one in measures for file, keys in one.values.items() for key in keys
+    )
+    for file, key in names:
+        values = tuple(one.values.get(file, {}).get(key) for one in measures)
+        if any(value != values[0] or type(value) is not type(values[0]) for value in values[1:]):
+            found.append(Difference(file, key, values, _delta(values[0], values[-1])))
+    return tuple(sorted(found, key=lambda difference: (difference.file, difference.key)))
+
+
+def _delta(first: Any, last: Any) -> float | None:
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (first, last))
+    return last - first if numbers else None
+
+
+def _metrics(source: Source, revision: str | None, cache: Path) -> Measures:
+    units, _ = read_units(source)
+    outs = {out.path: out for unit in units for stage in unit.stages for out in stage.outs}
+    files = [out.path for unit in units for stage in unit.stages for out in stage.metrics]
+    files += [path for unit in units for path in unit.metrics]
+    return _collect(source, revision, dict.fromkeys(files), outs, cache)
+
+
+def _collect(
+    source: Source, revision: str | None, files: Mapping[str, None], outs: Mapping[str, Out], cache: Path
+) -> Measures:
+    reads, values, stored, findings = Reads(source), {}, [], []
+    for file in _files(source, files):
+        try:
+            found = metric_values(reads, file, outs.get(file), cache)
+        except ValuesFault as fault:
+            findings.append(Finding(file, fault.line, fault.message))
+            continue
+        if isinstance(found, Stored):
+            stored.append(found)
+        elif found is None:
+            findings.append(Finding(file, None, "the file is absent", Severity.WARNING))
+        else:
+            values[file] = _leaves(found)
+    return Measures(
+        revision=revision,
+        commit=source.revision,
+        values=values,
+        stored=tuple(stored),
+        findings=tuple(findings),
+    )
+
+
+def metric_values(reads: Reads, file: str, out: Out | None, cache: Path) -> Mapping[str, Any] | Stored | None:
+    """The mapping in a metrics file, from the revision itself or DVC's cache; None when it is nowhere."""
+    found = reads.values(file)
+    if isinstance(found, ValuesFault):
+        raise found
+    if found is not None:
+        return found
+    if out is None or out.hash is None or not out.cache:
+        return None
+    data = cached_bytes(cache, out.hash)
+    return Stored(file, out.hash, out.size) if data is None else parse_values(file, data)
+
+
+def cached_bytes(cache: Path, wanted: Hash) -> bytes | None:
+    """The content from the cache folder; None when it is not there, a directory, or larger than 4 MiB."""
+    if wanted.is_directory:
+        return None
+    path = stored_path(cache, wanted)
+    try:
+        return path.read_bytes() if path.stat().st_size <= MAX_CACHED_BYTES else None
+    except OSError:
+        return None
+
+
+def _files(source: Source, files: Mapping[str, None]) -> Iterator[str]:
+    for file in files:
+        if source.identity(file) == DIRECTORY:
+            yield from (f"{file}/{name}" for name in source.children(file))
+        else:
+            yield file
+
+
+def _leaves(values: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ((key, value) for key, value in flatten(values) if isinstance(value, int | float | str))
+    return dict(sorted(kept))
+
+
+def _params(source: Source, revision: str | None) -> Measures:
+    units, _ = read_units(source)
+    reads = Reads(source)
+    wanted = _wanted_params(units, reads)
+    values, findings = {}, []
+    for file, keys in wanted.items():
+        found = reads.values(file)
+        if isinstance(found, ValuesFault):
+            findings.append(Finding(file, found.line, found.message))
+        elif found is not None:
+            chosen = found if keys is None else pick(found, tuple(keys))
+            values[file] = dict(sorted(flatten(chosen)))
+    return Measures(revision=revision, commit=source.revision, values=values, findings=tuple(findings))
+
+
+def _wanted_params(units: Sequence[Unit], reads: Reads) -> dict[str, dict[str, None] | None]:
+    """Keys by file; None for a whole file, which params.yaml and the ``params`` sections always are."""
+    whole = [path for unit in units for path in unit.params]
+    if reads.exists(DEFAULT_PARAMS):
+        whole.append(DEFAULT_PARAMS)
+    wanted: dict[str, dict[str, None] | None] = dict.fromkeys(whole)
+    for unit in units:
+        for stage in unit.stages:
+            for params in stage.params:
+                if not params.keys:
+                    wanted[params.file] = None
+                elif (keys := wanted.setdefault(params.file, {})) is not None:
+                    keys.update(dict.fromkeys(params.keys))
+    return wanted
