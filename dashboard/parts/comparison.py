@@ -41,10 +41,7 @@ def difference_grid(comparison: Comparison, declared: Mapping[str, str], *, iden
         frame.style.apply(lambda _: shades, axis=None),
         hide_index=True,
         height=min(38 + 35 * max(len(frame), 1), 460),
-        column_config={
-            "part": st.column_config.Column(pinned=True),
-            "key": st.column_config.Column(pinned=True),
-        },
+        column_config={"key": st.column_config.Column(pinned=True)},
         alt="Differences, one column an item",
     )
 
