@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from core.compare.references import version_item
 from core.compare.types import Item
-from core.errors import ModelDeskError
+from core.errors import ModelDeskError, NotFound
 
 if TYPE_CHECKING:
     from core.registry.types import Model
     from core.workspace import Workspace
+
+_ONE_BY_ONE = 10  # beyond as many models, two reads of whole tables cost less
 
 
 def production_baseline(ws: Workspace, items: Sequence[Item]) -> tuple[Item, str] | str:
@@ -53,9 +55,26 @@ def _trained_beside(
     experiments = {item.experiment_id for item in items if item.run_id}
     if len(experiments) != 1:
         return []
-    beside = []
-    for model in serving:
-        run_id = ws.registry.version(model.name, model.aliases[alias]).run_id
-        if run_id and ws.runs.run(run_id).experiment_id in experiments:
-            beside.append(model)
-    return beside
+    (experiment,) = experiments
+    if experiment is None:
+        return []
+    champions = {(model.name, model.aliases[alias]): model for model in serving}
+    if len(champions) <= _ONE_BY_ONE:
+        sources = {key: ws.registry.version(*key).run_id for key in champions}
+        inside = {run_id for run_id in sources.values() if run_id and _experiment(ws, run_id) == experiment}
+    else:
+        sources = {
+            (version.model, version.version): version.run_id
+            for version in ws.registry.versions()
+            if (version.model, version.version) in champions
+        }
+        inside = set(sources.values()) & set(ws.runs.search(experiment=experiment).run_ids)
+    return [model for key, model in champions.items() if sources.get(key) in inside]
+
+
+def _experiment(ws: Workspace, run_id: str) -> str | None:
+    """The run's experiment; None for a run that is gone: its model is simply not a candidate."""
+    try:
+        return ws.runs.run(run_id).experiment_id
+    except NotFound:
+        return None

@@ -114,7 +114,8 @@ def _runs(ws: Workspace, wanted: Sequence[str]) -> Mapping[str, Run]:
             tables += 1
             table = ws.runs.search(experiment=run.experiment_id)
             rows = [row for row, listed in enumerate(table.run_ids) if listed in missing]
-            found |= {run.run_id: run for run in table.take(rows).runs()}
+            if rows:
+                found |= {run.run_id: run for run in table.take(rows).runs()}
     return {name: found[run_id] for name, run_id in pending.items()}
 
 
