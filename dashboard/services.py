@@ -7,6 +7,7 @@ next read is fresh.
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from core.workspace import Workspace, open_workspace
 from dashboard.palette import moment
 
 if TYPE_CHECKING:
+    from core.access import Actor
+    from core.attention import Overview
     from core.compare.disagreement import Segment
     from core.compare.importance import Importance
     from core.compare.types import Comparison, Item
@@ -40,6 +43,21 @@ def forget() -> None:
     """Drop every cached read; called after a write."""
     st.cache_data.clear()
     _lineage.clear()
+
+
+# Overview
+
+
+def overview(actor: Actor) -> Overview:
+    """What is live, and what needs somebody; with MLflow down, what the ledger last recorded."""
+    return _overview(workspace(), actor)
+
+
+@st.cache_data(ttl=20, max_entries=32, show_spinner=False, hash_funcs={Workspace: id})
+def _overview(ws: Workspace, actor: Actor) -> Overview:
+    from core.attention import overview
+
+    return overview(ws, actor, datetime.now(UTC))
 
 
 # Compare

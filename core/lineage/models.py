@@ -167,7 +167,7 @@ def _files_with(projects: Sequence[ProjectRecord], digest: str) -> list[tuple[st
 
 
 def _add_logged_model(draft: Draft, model_id: str, run_id: str | None) -> NodeId:
-    logged = draft.node(NodeKind.LOGGED_MODEL, model_id, model_id, run_id=run_id)
+    logged = draft.node(NodeKind.LOGGED_MODEL, model_id, f"{model_id[:9]}…", model_id=model_id, run_id=run_id)
     if run_id:
         draft.edge(_missing_run(draft, run_id), logged, Evidence.MLFLOW, note="logged by the run")
     return logged

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from core.lineage.groups import collapse
 from core.lineage.questions import neighbourhood
 from core.lineage.types import Graph, Node, NodeId, NodeKind
 from core.lineage.walk import Direction, reach
 
-FOCUS_KINDS = (NodeKind.VERSION, NodeKind.DATA, NodeKind.RUN, NodeKind.STAGE)
+FOCUS_KINDS = (
+    NodeKind.VERSION,
+    NodeKind.DATA,
+    NodeKind.MODEL_FILE,
+    NodeKind.DATASET,
+    NodeKind.STAGE,
+    NodeKind.RUN,
+)
 
 
 def default_focus(graph: Graph, model: str | None = None) -> NodeId | None:
-    """What a visitor most likely came for: the version in production, else the newest version, else the newest data."""
+    """What a visitor most likely came for: a version in production, first one whose pipeline is known.
+
+    Without any, the newest version, else the newest data.
+    """
     versions = [node for node in graph.of_kind(NodeKind.VERSION) if model in (None, node.attributes["model"])]
     live = [
         node
@@ -19,12 +31,9 @@ def default_focus(graph: Graph, model: str | None = None) -> NodeId | None:
         if node.attributes.get("live") and model in (None, node.attributes["model"])
     ]
     live.sort(key=lambda node: (node.attributes["environment"] != "production", node.attributes["model"]))
-    for deployment in live:
-        found = NodeId(
-            f"{NodeKind.VERSION}:{deployment.attributes['model']}/{deployment.attributes['version']}"
-        )
-        if found in graph.by_id:
-            return found
+    serving = [edge.source for node in live for edge in graph.incoming[node.id]]
+    if serving:
+        return min(serving, key=lambda version: not _has_stage(graph, version))
     if versions:
         return max(versions, key=lambda node: str(node.attributes.get("at", ""))).id
     files = [node for node in graph.of_kind(NodeKind.DATA, NodeKind.STAGE) if node.attributes.get("current")]
@@ -40,6 +49,12 @@ def around(graph: Graph, focus: NodeId, hops: int, *, grouped: bool) -> Graph:
     """The neighbourhood of ``focus``, with foreach and matrix groups as one node each when ``grouped``."""
     near = neighbourhood(graph, (focus,), hops)
     return collapse(near, keep=(focus,)) if grouped else near
+
+
+def without(graph: Graph, kinds: Iterable[NodeKind], keep: NodeId) -> Graph:
+    """The graph without nodes of these kinds; ``keep`` stays."""
+    unwanted = set(kinds)
+    return graph.only(node.id for node in graph.nodes if node.kind not in unwanted or node.id == keep)
 
 
 def whole(graph: Graph, *, grouped: bool, keep: NodeId | None = None) -> Graph:
@@ -65,6 +80,11 @@ def revision_names(graph: Graph) -> tuple[str, ...]:
     """Names for a picker: ``HEAD``, then branches, tags and experiments."""
     names = sorted(graph.revisions.names)
     return tuple(sorted(names, key=lambda name: name != "HEAD"))
+
+
+def _has_stage(graph: Graph, version: NodeId) -> bool:
+    before = reach(graph, (version,), Direction.UP)
+    return any(graph.by_id[node].kind is NodeKind.STAGE for node in before)
 
 
 def _choice_order(node: Node) -> tuple[int, object, object]:

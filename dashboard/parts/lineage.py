@@ -1,0 +1,214 @@
+"""Pieces of the Lineage page: a node's details, the impact of data, the tables beside the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.lineage.questions import Impact
+from core.lineage.tree import WORDS, describe, tree
+from core.lineage.types import Graph, Node, NodeId, NodeKind
+from core.lineage.walk import Direction
+from dashboard.charts.lineage import STATES
+from dashboard.palette import mark, moment, number, short_hash
+from dashboard.parts.marks import status_badge
+
+FILES = (NodeKind.DATA, NodeKind.MODEL_FILE, NodeKind.DATASET)
+NAMES = {
+    "path": "Path",
+    "size": "Size",
+    "files": "Files",
+    "project": "Project",
+    "repository": "Repository",
+    "stage": "Stage",
+    "command": "Command",
+    "revision": "First recorded in",
+    "commit": "Commit",
+    "author": "Author",
+    "subject": "Subject",
+    "experiment": "Experiment",
+    "model": "Model",
+    "version": "Version",
+    "aliases": "Aliases",
+    "environment": "Environment",
+    "since": "Since",
+    "until": "Until",
+    "by": "By",
+    "approved_by": "Approved by",
+    "user": "User",
+    "at": "Time",
+    "members": "Members",
+    "reasons": "Why",
+}
+_TIMES = ("at", "since", "until")
+
+
+def choice_label(node: Node) -> str:
+    """A node as an entry of a selectbox: shape of its state first, then what tells it apart."""
+    word = _state(node)
+    return f"{mark(word).shape} {describe(node)}" if word else describe(node)
+
+
+def node_details(graph: Graph, node: Node) -> None:
+    """All that is known of a node, and where to read more."""
+    st.markdown(f"**{WORDS[node.kind].capitalize()}** · {_plain(node.name)}")
+    word = _state(node)
+    if word:
+        status_badge(word)
+    rows = [
+        (title, _shown(key, node.attributes[key])) for key, title in NAMES.items() if key in node.attributes
+    ]
+    _pairs(rows)
+    if node.attributes.get("hash"):
+        st.code(str(node.attributes["hash"]), language=None, wrap_lines=True)
+    for title, values in _tables(node).items():
+        with st.expander(f"{title} ({len(values)})"):
+            _pairs([(key, _value(value)) for key, value in sorted(values.items())])
+    _neighbours(graph, node)
+    _links(node)
+
+
+def impact_panel(data: Node, answer: Impact) -> None:
+    """Which live models were trained on this data: versions and deployments, live ones first."""
+    name = _plain(data.name)
+    live = [version for version in answer.versions if version.live]
+    if not answer.versions:
+        st.info(f"No model version descends from {name} with this content.", icon=":material/check_circle:")
+    elif live:
+        st.warning(
+            f"{len(live)} of {len(answer.versions)} versions trained on {name} serve now.",
+            icon=":material/warning:",
+        )
+    else:
+        st.info(f"{len(answer.versions)} versions were trained on {name}; none of them serves now.")
+    found = (*answer.versions, *answer.possible)
+    if found:
+        st.dataframe(
+            pd.DataFrame(
+                [
+                    {
+                        "version": version.node.name,
+                        "state": mark("LIVE").text + " in " + _places(version.live)
+                        if version.live
+                        else "not live",
+                        "approved by": ", ".join(version.approved_by) or "–",
+                        "evidence": version.strength.label,
+                        "open": f"/version?model={version.node.attributes['model']}"
+                        f"&version={version.node.attributes['version']}",
+                    }
+                    for version in found
+                ]
+            ),
+            hide_index=True,
+            column_config={"open": st.column_config.LinkColumn("open", display_text="open")},
+            alt="Versions trained on this data, live ones first",
+        )
+
+
+def edge_table(graph: Graph) -> None:
+    """Every connection with its evidence: the picture as a table."""
+    rows = [
+        {
+            "from": describe(graph.by_id[edge.source]),
+            "to": describe(graph.by_id[edge.target]),
+            "evidence": edge.evidence.value,
+            "strength": edge.strength.label,
+            "what was compared": edge.note,
+        }
+        for edge in sorted(graph.edges, key=lambda edge: edge.strength)
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Connections and their evidence, weakest first")
+
+
+def text_trees(graph: Graph, focus: NodeId) -> None:
+    """The picture as text, for screen readers and for copying."""
+    for title, direction in (("Came from", Direction.UP), ("Went to", Direction.DOWN)):
+        st.markdown(f"**{title}**")
+        st.code("\n".join(tree(graph, focus, direction)), language=None, wrap_lines=True)
+
+
+def _neighbours(graph: Graph, node: Node) -> None:
+    before = [(edge.source, edge) for edge in graph.incoming[node.id]]
+    after = [(edge.target, edge) for edge in graph.outgoing[node.id]]
+    for title, found in (("Came from", before), ("Went to", after)):
+        if found:
+            lines = [
+                f"- {_plain(describe(graph.by_id[other]))} :gray[({edge.evidence.value}, {edge.strength.label})]"
+                for other, edge in found[:12]
+            ]
+            more = [f"- and {len(found) - 12} more"] if len(found) > 12 else []
+            st.markdown("\n".join([f"{title}", *lines, *more]))
+
+
+def _links(node: Node) -> None:
+    attributes = node.attributes
+    if node.kind is NodeKind.RUN:
+        st.page_link(
+            "app_pages/run.py",
+            label="Open the run",
+            icon=":material/article:",
+            query_params={"run": attributes["run_id"]},
+        )
+    if node.kind in (NodeKind.VERSION, NodeKind.DEPLOYMENT):
+        st.page_link(
+            "app_pages/version.py",
+            label="Open the version",
+            icon=":material/article:",
+            query_params={"model": attributes["model"], "version": str(attributes["version"])},
+        )
+
+
+def _tables(node: Node) -> dict[str, Mapping[str, Any]]:
+    titles = {"metrics": "Metrics", "params": "Params", "values": "Params"}
+    return {title: node.attributes[key] for key, title in titles.items() if node.attributes.get(key)}
+
+
+def _pairs(rows: list[tuple[str, str]]) -> None:
+    if rows:
+        st.table(
+            pd.DataFrame(rows, columns=["what", "value"]).set_index("what"),
+            border="horizontal",
+            hide_header=True,
+        )
+
+
+def _state(node: Node) -> str | None:
+    if "live" in node.attributes:
+        return "LIVE" if node.attributes["live"] else "ENDED"
+    state = str(node.attributes.get("status", ""))
+    if node.kind is NodeKind.STAGE:
+        return STATES.get(state)
+    return None if state in ("", "READY") else state
+
+
+def _shown(key: str, value: object) -> str:
+    if key in _TIMES:
+        return moment(datetime.fromisoformat(str(value)))
+    if key in ("revision", "commit"):
+        return short_hash(str(value), 12)
+    if key == "size":
+        return f"{value:,} bytes"
+    return _value(value)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return _plain(str(value))
+
+
+def _places(deployments: tuple[Node, ...]) -> str:
+    return ", ".join(str(node.attributes["environment"]) for node in deployments)
+
+
+def _plain(text: str) -> str:
+    """Names come from whoever logged them: Markdown in them is shown, not obeyed."""
+    for sign in "\\`*_[]<>$~:#":
+        text = text.replace(sign, f"\\{sign}")
+    return text
