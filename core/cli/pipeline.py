@@ -150,6 +150,47 @@ def repro(
 
 
 @app.command()
+def jobs(
+    project: ProjectOption = None, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+) -> None:
+    """The jobs of a project, newest first.
+
+    Example: python -m core pipeline jobs --project .demo/project
+    """
+    from core.pipeline.jobs import jobs as all_jobs
+
+    found = all_jobs(project_folder(project, workspace))
+    if output is Output.JSON:
+        print_json({"jobs": [_job_json(job) for job in found]})
+        return
+    rows = [(job.job_id, job.state, job.started_at, " ".join(job.command), job.error) for job in found]
+    print_table(("job", "state", "started", "command", "error"), rows, output)
+
+
+@app.command()
+def cancel(
+    job_id: Annotated[str, typer.Argument(help="As 'pipeline jobs' lists it.")],
+    project: ProjectOption = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Stop a running job; exit code 7 when it is not running.
+
+    Example: python -m core pipeline cancel 20261124T093000-a1b2c3 --project .demo/project
+    """
+    from core.pipeline.jobs import cancel as stop
+    from core.pipeline.jobs import wait
+
+    folder = project_folder(project, workspace)
+    stop(folder, job_id)
+    job = wait(folder, job_id, timeout_s=30)
+    if output is Output.JSON:
+        print_json(_job_json(job))
+    else:
+        print_table(("job", "state"), [(job.job_id, job.state)], output)
+
+
+@app.command()
 def report(
     project: ProjectOption = None,
     rev: RevOption = None,
@@ -262,24 +303,33 @@ def _log_findings(findings: tuple[Finding, ...]) -> None:
 
 
 def _follow(folder: Path, job_id: str) -> Job:
-    from core.pipeline.jobs import cancel, wait
+    from core.pipeline.jobs import cancel as stop
+    from core.pipeline.jobs import wait
 
     log(f"job {job_id}; Ctrl+C cancels it")
     try:
         return wait(folder, job_id)
     except KeyboardInterrupt:
-        cancel(folder, job_id)
+        stop(folder, job_id)
         return wait(folder, job_id, timeout_s=30)
+
+
+def _job_json(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "state": str(job.state),
+        "stages": [{"name": one.name, "state": str(one.state), "seconds": one.seconds} for one in job.stages],
+    }
 
 
 def _print_job(job: Job, output: Output) -> None:
     from core.pipeline.jobs import JobState, log_tail
 
-    stages = [{"name": one.name, "state": str(one.state), "seconds": one.seconds} for one in job.stages]
     if output is Output.JSON:
-        print_json({"job_id": job.job_id, "state": str(job.state), "stages": stages, "report": job.report})
+        print_json({**_job_json(job), "report": job.report})
     else:
-        print_table(("stage", "state", "seconds"), [tuple(one.values()) for one in stages], output)
+        rows = [(one.name, one.state, one.seconds) for one in job.stages]
+        print_table(("stage", "state", "seconds"), rows, output)
     if job.state in (JobState.SUCCEEDED, JobState.RUNNING):
         return
     root = job.folder.parents[3]

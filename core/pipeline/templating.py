@@ -106,7 +106,7 @@ class Templates:
     @staticmethod
     def _keys(resolver: Any, name: str) -> list[str]:
         definition = resolver.definitions[name]
-        if not hasattr(definition, "normalized_iterable"):
+        if not hasattr(type(definition), "normalized_iterable"):
             return [name]
         return _guarded(lambda: _generated(definition))
 
