@@ -135,8 +135,11 @@ class Evidence:
             from core.compare.seeds import permutation_note, welch
 
             estimate = welch(first, second, level=LEVEL)
-            if estimate and len(self.candidates) <= PAIRED_LIMIT:
-                estimate = replace(estimate, note=permutation_note(first, second))
+            if estimate:
+                note = f"means of the settings over {len(first)} and {len(second)} runs"
+                if len(self.candidates) <= PAIRED_LIMIT:
+                    note += f"; {permutation_note(first, second)}"
+                estimate = replace(estimate, note=note)
             self._welch[metric, group] = estimate
         return self._welch[metric, group]
 

@@ -62,6 +62,13 @@ def sentence(verdict: Verdict, labels: Mapping[str, str], baseline: str) -> str:
     return f"{opening}: {interval(verdict)}, {verdict.reason}."
 
 
+def tally(verdicts: Sequence[Verdict]) -> str:
+    """How many candidates got which word: "2 better, 1 worse and 9 not distinguishable"."""
+    counts = [(word, sum(verdict.word is word for verdict in verdicts)) for word in Word]
+    said = [f"{count} {word.value}" for word, count in counts if count]
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+
+
 def interval(verdict: Verdict) -> str:
     """The difference with its 95 % interval, or the bare difference, or nothing."""
     if verdict.difference is None:

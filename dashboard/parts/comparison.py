@@ -9,13 +9,14 @@ import streamlit as st
 
 from core.compare.export import to_csv, to_latex, to_markdown
 from core.compare.types import Comparison, Verdict
-from core.compare.words import cells, difference_table, interval, sentence, unique_labels
+from core.compare.words import cells, difference_table, interval, sentence, tally, unique_labels
 from dashboard.charts import comparison as charts
 from dashboard.palette import mark, short_hash
 from dashboard.parts.marks import current_palette
 
 SIDE_BY_SIDE = 12
-SENTENCES = 6
+SENTENCES = 3
+DRAWN = 20
 
 
 def labels_of(comparison: Comparison) -> dict[str, str]:
@@ -67,20 +68,23 @@ def verdict_panel(comparison: Comparison, metric: str) -> None:
     """Is it better? A sentence for each of a few candidates and the intervals of all in one picture."""
     labels = labels_of(comparison)
     found = [verdict for verdict in comparison.verdicts if verdict.metric == metric]
-    for verdict in found[:SENTENCES]:
+    if len(found) > SENTENCES:
+        st.markdown(f"**Against {_plain(comparison.baseline.label)} on {_plain(metric)}: {tally(found)}.**")
+        st.caption("The sentence for each candidate is under 'All verdicts'.")
+    for verdict in found if len(found) <= SENTENCES else ():
         shown = mark(verdict.word.value)
         st.markdown(
             f":{shown.color}[{shown.icon}] {_plain(sentence(verdict, labels, comparison.baseline.label))}"
         )
-    if len(found) > SENTENCES:
-        st.caption(f"{len(found) - SENTENCES} more candidates are in the tab 'All verdicts'.")
-    drawn = [verdict for verdict in found if verdict.difference is not None][:40]
+    drawn = [verdict for verdict in found if verdict.difference is not None][:DRAWN]
     if any(verdict.low is not None for verdict in drawn):
         st.plotly_chart(
             charts.interval_chart(drawn, labels, current_palette()),
             key="intervals",
             alt=f"Difference on {metric} to the baseline with 95 % intervals",
         )
+        if len(found) > len(drawn):
+            st.caption(f"The picture shows {len(drawn)} of {len(found)} candidates.")
 
 
 def verdict_grid(comparison: Comparison) -> None:

@@ -94,7 +94,7 @@ def test_seeds_collapse_into_settings(visit, store: Store) -> None:
     frame = page.dataframe[1].value
     assert list(frame["setting"]) == ["depth=1", "depth=2"]
     assert frame["cost"].str.contains("(n=5)", regex=False).all()
-    assert "is better than" in said(page)
+    assert "5 better and 4 not distinguishable" in said(page)
 
 
 def test_importance_is_hidden_for_few_runs(visit, store: Store) -> None:

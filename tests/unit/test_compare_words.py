@@ -9,7 +9,7 @@ from core.compare.differences import differences
 from core.compare.disagreement import disagreement
 from core.compare.row_scores import SMALLEST, PairedScores
 from core.compare.types import Comparison, Item, Row, Section, Verdict, Word
-from core.compare.words import cells, difference_table, main_metric, sentence, unique_labels
+from core.compare.words import cells, difference_table, main_metric, sentence, tally, unique_labels
 from dashboard.charts import comparison as charts
 from dashboard.palette import LIGHT
 
@@ -77,6 +77,15 @@ def paired(wrong_first: int, wrong_second: int, n: int = 400) -> PairedScores:
     second[n - wrong_second :] ^= 1
     score = np.linspace(0, 1, n)
     return PairedScores(label, first, second, score, score)
+
+
+def test_many_verdicts_are_tallied() -> None:
+    def of(word: Word) -> Verdict:
+        return Verdict(candidate="b", metric="m", word=word, reason="")
+
+    assert tally([of(Word.SAME)]) == "1 not distinguishable"
+    words = [of(word) for word in (Word.WORSE, Word.BETTER, Word.SAME, Word.BETTER)]
+    assert tally(words) == "2 better, 1 worse and 1 not distinguishable"
 
 
 def test_segments_count_who_is_right() -> None:
