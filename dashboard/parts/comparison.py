@@ -16,7 +16,7 @@ from dashboard.parts.marks import current_palette
 
 SIDE_BY_SIDE = 12
 SENTENCES = 3
-DRAWN = 20
+DRAWN = 12
 
 
 def labels_of(comparison: Comparison) -> dict[str, str]:
