@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +21,6 @@ from core.pipeline.types import (
     DepKind,
     Hash,
     LockRecord,
-    OutKind,
     Pipeline,
     Revision,
     RevisionKind,
@@ -61,15 +61,19 @@ def joined(
     ``commits`` come newest first. A commit holds what its parents held and it did not record anew; of two
     parents the one whose entry is younger counts.
     """
-    known: dict[str, StageRecord] = {}
+    known: dict[str, LockRecord] = {}
     recorded: dict[str, dict[str, str]] = {}
+    introduced: dict[str, list[str]] = {}
     for entry in reversed(history):
-        record = _locked(project, entry)
-        first = known.setdefault(record.digest, record)
-        known[record.digest] = replace(first, introduced=(*first.introduced, entry.commit))
-        recorded.setdefault(entry.commit, {})[record.address] = record.digest
+        digest = _digest(entry.stage, entry.cmd, entry.deps, entry.outs, entry.params)
+        known.setdefault(digest, entry)
+        introduced.setdefault(digest, []).append(entry.commit)
+        recorded.setdefault(entry.commit, {})[entry.stage] = digest
     held = _held(recorded, commits)
-    merged = {key: replace(record, commits=frozenset(held.get(key, ()))) for key, record in known.items()}
+    merged = {
+        digest: _locked(project, entry, digest, introduced[digest], held.get(digest, ()))
+        for digest, entry in known.items()
+    }
     for record in now:
         old = merged.get(record.digest)
         merged[record.digest] = (
@@ -84,49 +88,63 @@ def current_records(project: str, pipeline: Pipeline, states: Iterable[StageStat
     models = {artifact.path for artifact in pipeline.artifacts if artifact.type == "model"}
     for stage in pipeline.stages:
         state = state_of.get(stage.name)
-        record = StageRecord(
+        locked = {param.file: param.locked or {} for param in stage.params}
+        command = stage.lock_cmd or stage.cmd
+        deps = [dep for dep in stage.deps if dep.kind is not DepKind.REPO]
+        yield StageRecord(
             project=project,
             address=stage.name,
-            command=_command(stage.lock_cmd or stage.cmd),
-            deps=tuple(
-                _file(dep.path, dep.hash, dep.size, dep.nfiles)
-                for dep in stage.deps
-                if dep.kind is not DepKind.REPO
-            ),
+            command=_command(command),
+            deps=tuple(_file(dep.path, dep.hash, dep.size, dep.nfiles) for dep in deps),
             outs=tuple(
-                replace(
-                    _file(out.path, out.hash, out.size, out.nfiles, model=out.path in models),
-                    metric=out.kind is OutKind.METRIC,
-                )
-                for out in stage.outs
+                _file(out.path, out.hash, out.size, out.nfiles, out.path in models) for out in stage.outs
             ),
-            params=_params({param.file: param.locked or {} for param in stage.params}),
+            params=_params(locked),
+            digest=_digest(
+                stage.name,
+                command,
+                [(dep.path, dep.hash) for dep in deps if dep.hash],
+                [(out.path, out.hash) for out in stage.outs if out.hash],
+                locked,
+            ),
             current=True,
             state=str(state.state) if state else "",
             reasons=tuple(map(str, state.reasons)) if state else (),
             tracked=stage.is_data,
             imported=_imported(stage),
         )
-        yield replace(record, digest=_digest(record))
 
 
-def _locked(project: str, entry: LockRecord) -> StageRecord:
-    record = StageRecord(
+def _locked(
+    project: str, entry: LockRecord, digest: str, introduced: Iterable[str], commits: Iterable[str]
+) -> StageRecord:
+    return StageRecord(
         project=project,
         address=entry.stage,
         command=_command(entry.cmd),
         deps=tuple(_file(path, found) for path, found in entry.deps),
         outs=tuple(_file(path, found) for path, found in entry.outs),
         params=_params(entry.params),
+        digest=digest,
+        introduced=tuple(introduced),
+        commits=frozenset(commits),
         tracked=entry.stage.endswith(".dvc"),
     )
-    return replace(record, digest=_digest(record))
 
 
-def _digest(record: StageRecord) -> str:
+def _digest(
+    stage: str,
+    command: str | Sequence[str] | None,
+    deps: Iterable[tuple[str, Hash | None]],
+    outs: Iterable[tuple[str, Hash | None]],
+    params: Mapping[str, Mapping[str, Any]],
+) -> str:
     """Equal for equal entries, whether they come from the working tree or from history."""
-    files = [sorted((file.path, file.digest or "") for file in side) for side in (record.deps, record.outs)]
-    return digest_of([record.address, record.command, *files, dict(record.params)])
+    sides = [sorted((path, found.value if found else "") for path, found in side) for side in (deps, outs)]
+    plain = _params(params)
+    told = digest_of(plain) if plain else ""
+    text = repr((stage, _command(command), *sides, told))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _held(recorded: Mapping[str, Mapping[str, str]], commits: Sequence[CommitRecord]) -> dict[str, set[str]]:
@@ -207,7 +225,7 @@ def _imported(stage: Stage) -> ImportRecord | None:
 
 
 def _file(
-    path: str, found: Hash | None, size: int | None = None, files: int | None = None, *, model: bool = False
+    path: str, found: Hash | None, size: int | None = None, files: int | None = None, model: bool = False
 ) -> FileRecord:
     return FileRecord(
         path=path,

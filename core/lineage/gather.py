@@ -31,9 +31,9 @@ def gather(ws: Workspace) -> Material:
     versions: tuple[ModelVersion, ...] = ()
     served: tuple[DeploymentRecord, ...] = ()
     if settings.tracking_uri:
-        versions = _tried(ws.registry.versions, (), notes)
+        versions = _tried(lambda: ws.registry.versions(), (), notes)
         runs = _tried(lambda: _runs(ws, versions, notes), (), notes)
-        served = _tried(lambda: _served(ws, notes), (), notes)
+        served = _served(ws, notes)
     else:
         notes.append("No MLflow store is configured: there are no runs and versions in this graph.")
     return Material(
@@ -74,8 +74,8 @@ def _runs(ws: Workspace, versions: Iterable[ModelVersion], notes: list[str]) -> 
 
 def _served(ws: Workspace, notes: list[str]) -> tuple[DeploymentRecord, ...]:
     decided = _tried(lambda: deployments(ws.ledger.records(kinds=KINDS)), (), notes)
-    mirrored = by_alias(ws.registry.models(), ws.settings.environments, decided)
-    return (*decided, *mirrored)
+    models = _tried(lambda: ws.registry.models(), (), notes)
+    return (*decided, *by_alias(models, ws.settings.environments, decided))
 
 
 def _logs(settings: Settings) -> Iterable[PredictionLogRecord]:

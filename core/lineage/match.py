@@ -43,6 +43,7 @@ class _Candidate:
     equal: int
     data: bool
     window: int
+    after: timedelta
 
     @property
     def score(self) -> tuple[bool, int, int]:
@@ -110,8 +111,7 @@ def _by_tag(run: Run, stage: str, projects: Sequence[ProjectRecord]) -> Match | 
     found = [
         candidate
         for project in rooted or projects
-        for record in project.stages
-        if record.address == stage and not record.tracked
+        for record in project.executions.get(stage, ())
         for candidate in _judge(run, project, record)
     ]
     if run.tags.get(DATA_TAG):
@@ -120,16 +120,28 @@ def _by_tag(run: Run, stage: str, projects: Sequence[ProjectRecord]) -> Match | 
     if best is None:
         return None
     first, alone = best
-    tag = f"tag {STAGE_TAG}={stage}"
-    if alone and first.data:
-        return Match(first.record, Evidence.RUN_TAG, Strength.EXACT, f"{tag}, data hash in the lock")
-    if alone and first.equal:
-        return Match(
-            first.record, Evidence.RUN_TAG, Strength.EXACT, f"{tag}, {first.equal} params of the lock equal"
+    strength, why = _tag_strength(run, first, alone=alone, several=len(found) > 1)
+    return Match(first.record, Evidence.RUN_TAG, strength, f"tag {STAGE_TAG}={stage}, {why}")
+
+
+def _tag_strength(run: Run, chosen: _Candidate, *, alone: bool, several: bool) -> tuple[Strength, str]:
+    """How sure the tag makes us of this execution among all of its stage."""
+    if not alone:
+        return Strength.LIKELY, "several executions fit; the first lock after the run was taken"
+    if chosen.data:
+        return Strength.EXACT, "data hash in the lock"
+    if chosen.window and chosen.equal:
+        return Strength.EXACT, f"commit and {chosen.equal} params of the lock fit"
+    if chosen.window:
+        return Strength.STRONG, "chosen by the run's commit"
+    if run.git_commit:
+        return (
+            Strength.LIKELY,
+            "the run's commit is not near this lock: perhaps its own lock was never committed",
         )
-    if alone and (first.window or len(found) == 1):
-        return Match(first.record, Evidence.RUN_TAG, Strength.STRONG, f"{tag}, chosen by the run's commit")
-    return Match(first.record, Evidence.RUN_TAG, Strength.LIKELY, f"{tag}, several executions fit")
+    if chosen.equal or not several:
+        return Strength.STRONG, f"{chosen.equal} params of the lock equal"
+    return Strength.LIKELY, "nothing else to compare"
 
 
 def _by_content(files: Iterable[str], projects: Sequence[ProjectRecord]) -> Match | None:
@@ -169,8 +181,7 @@ def _by_name(run: Run, projects: Sequence[ProjectRecord]) -> Match | None:
     found = [
         candidate
         for project in projects
-        for record in project.stages
-        if not record.tracked and record.address == run.name
+        for record in project.executions.get(run.name, ())
         for candidate in _judge(run, project, record)
     ]
     best = _best(found)
@@ -186,7 +197,7 @@ def _judge(run: Run, project: ProjectRecord, record: StageRecord) -> Iterable[_C
         return
     tagged = run.tags.get(DATA_TAG)
     data = bool(tagged) and any(file.digest == tagged for file in (*record.deps, *record.outs))
-    yield _Candidate(record, equal, data, _window(run, project, record))
+    yield _Candidate(record, equal, data, _window(run, project, record), _after(run, project, record))
 
 
 def _window(run: Run, project: ProjectRecord, record: StageRecord) -> int:
@@ -223,17 +234,23 @@ def _before(commit: str, lock: str, project: ProjectRecord, record: StageRecord)
 
 def _in_time(run: Run, project: ProjectRecord, record: StageRecord) -> bool:
     """The lock was committed after the run began, and not long after."""
+    return run.start_time is None or _after(run, project, record) <= COMMIT_DELAY
+
+
+def _after(run: Run, project: ProjectRecord, record: StageRecord) -> timedelta:
+    """How long after the run began the entry was first committed; the longest time when it never was."""
     if run.start_time is None:
-        return True
+        return timedelta.max
+    begun = run.start_time - timedelta(seconds=1)  # git counts whole seconds
     times = (project.commit_by_sha[sha].at for sha in record.introduced if sha in project.commit_by_sha)
-    second = timedelta(seconds=1)  # git counts whole seconds
-    return any(run.start_time - second <= at <= run.start_time + COMMIT_DELAY for at in times)
+    return min((at - begun for at in times if at >= begun), default=timedelta.max)
 
 
 def _best(found: Sequence[_Candidate]) -> tuple[_Candidate, bool] | None:
     """The best candidate, and whether it stands alone with its score."""
     if not found:
         return None
-    ranked = sorted(found, key=lambda candidate: candidate.score, reverse=True)
+    soonest = sorted(found, key=lambda candidate: candidate.after)
+    ranked = sorted(soonest, key=lambda candidate: candidate.score, reverse=True)
     alone = len(ranked) == 1 or ranked[0].score > ranked[1].score
     return ranked[0], alone

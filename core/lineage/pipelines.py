@@ -65,7 +65,6 @@ def file_id(draft: Draft, project: str, file: FileRecord, since: CommitRecord | 
         size=file.size,
         files=file.files,
         directory=digest.endswith(".dir") or None,
-        metric=file.metric or None,
         revision=since.sha[:SHORT] if since else None,
         at=since.at.isoformat() if since else None,
     )

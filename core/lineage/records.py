@@ -45,7 +45,6 @@ class FileRecord:
     files: int | None = None
     legacy: bool = False
     model: bool = False
-    metric: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +114,15 @@ class ProjectRecord:
         return {commit.sha: commit for commit in self.commits}
 
     @cached_property
+    def executions(self) -> dict[str, tuple[StageRecord, ...]]:
+        """Stage address -> its lock entries; ``.dvc`` files are not among them."""
+        found: dict[str, list[StageRecord]] = {}
+        for record in self.stages:
+            if not record.tracked:
+                found.setdefault(record.address, []).append(record)
+        return {address: tuple(records) for address, records in found.items()}
+
+    @cached_property
     def holders(self) -> dict[tuple[str, str], StageRecord]:
         """(commit, stage address) -> the lock entry in force there."""
         return {(sha, record.address): record for record in self.stages for sha in record.commits}
@@ -168,12 +176,17 @@ class PredictionLogRecord:
 
 def is_code_file(path: str) -> bool:
     """Whether a file's name says that it is a program."""
-    return Path(path).suffix.lower() in CODE_SUFFIXES
+    return _suffix(path) in CODE_SUFFIXES
 
 
 def is_model_file(path: str) -> bool:
     """Whether a file's name says that it is a serialised model."""
-    return Path(path).suffix.lower() in MODEL_SUFFIXES or Path(path).name.lower() in {"model", "models"}
+    return _suffix(path) in MODEL_SUFFIXES or path.rpartition("/")[2].lower() in {"model", "models"}
+
+
+def _suffix(path: str) -> str:
+    _, dot, end = path.rpartition("/")[2].rpartition(".")
+    return f"{dot}{end}".lower()
 
 
 def _plain_url(url: str) -> str:

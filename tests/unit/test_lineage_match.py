@@ -39,7 +39,15 @@ TRAIN = {record.outs[0].digest: record for record in PROJECT.stages if record.ad
             (),
             MODEL_3,
             Evidence.RUN_TAG,
-            Strength.EXACT,
+            Strength.STRONG,
+        ),
+        (
+            "params fit, but the run's commit is far from that lock",
+            run("r3", tags=STAGE, params={"train.lr": "0.20"}, head="c0"),
+            (),
+            MODEL_3,
+            Evidence.RUN_TAG,
+            Strength.LIKELY,
         ),
         (
             "tag and commit, nothing to compare",
