@@ -1,0 +1,1 @@
+"""The demo workspace: real training, real DVC, real MLflow, generated patients."""
