@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from core.cli import demo, drift, lineage, notify, pipeline, runs
+from core.cli import demo, drift, lineage, notify, performance, pipeline, runs
 from core.cli.compare import compare
 from core.errors import ExitCode, ModelDeskError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(demo.app, name="demo")
 app.add_typer(drift.app, name="drift")
+app.add_typer(performance.app, name="performance")
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(notify.app, name="notify")
 app.add_typer(pipeline.app, name="pipeline")

@@ -1,0 +1,155 @@
+"""Performance by window: realised where labels have come, estimated where they have not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from core.drift.cbpe import Calibration, calibrate, estimate
+from core.drift.degradation import Alert, degradation
+from core.drift.metrics import Metric, is_binary, measure
+from core.drift.prediction_log import LogColumns, PredictionLog, read_log
+from core.drift.present import count
+from core.drift.sources import open_source
+from core.drift.types import Severity
+from core.drift.windows import Window, cut
+
+MIN_LABELLED = 11
+"""Metrics of fewer labelled rows are not shown: they would tell about single people."""
+_CALIBRATION_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPerformance:
+    """One window: ``n`` predictions, ``labelled`` of them with a label, metrics and estimates by name."""
+
+    start: datetime | None
+    end: datetime | None
+    name: str
+    n: int
+    labelled: int
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    estimated: Mapping[str, Metric] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceReport:
+    """All windows, oldest first, and what they raise."""
+
+    windows: tuple[WindowPerformance, ...]
+    alerts: tuple[Alert, ...]
+    calibrated: bool | None = None
+
+    @property
+    def degraded(self) -> tuple[Alert, ...]:
+        """The alerts that say the model has got worse."""
+        return tuple(alert for alert in self.alerts if alert.severity is not Severity.NOTICE)
+
+    @property
+    def measured(self) -> tuple[WindowPerformance, ...]:
+        """The windows with realised metrics."""
+        return tuple(window for window in self.windows if window.metrics)
+
+
+def performance(
+    predictions: Any,
+    labels: Any = None,
+    *,
+    window: str = "day",
+    columns: LogColumns | None = None,
+    calibration: Any = None,
+    directions: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+) -> PerformanceReport:
+    """Metrics by window with intervals, estimates without labels, and alerts.
+
+    ``labels`` are joined by request id; without them a label column of the predictions counts. The scores are
+    calibrated on ``calibration`` (labelled predictions), else on the first 1,000 labelled rows of the log.
+    Raises BadInput for files or columns that cannot be used.
+    """
+    names = columns or LogColumns()
+    late = open_source(labels) if labels is not None else None
+    log = read_log(open_source(predictions), late, names, now)
+    cuts = cut(window, log.seconds, log.rows)
+    source = read_log(open_source(calibration), None, names) if calibration is not None else log
+    fitted = _calibration(source, first=_CALIBRATION_ROWS if calibration is None else None)
+    windows = tuple(_measure(log, part, fitted) for part in cuts)
+    facts = tuple(Alert("data", Severity.NOTICE, fact, None) for fact in log.facts)
+    series = [(part.name, part.metrics) for part in windows if part.metrics]
+    return PerformanceReport(
+        windows, degradation(series, directions or {}) + facts, None if fitted is None else fitted.fitted
+    )
+
+
+def _calibration(log: PredictionLog, first: int | None) -> Calibration | None:
+    if log.scores is None or log.labels is None or log.labels.dtype.kind == "O":
+        return None
+    order = np.arange(log.rows) if log.seconds is None else np.argsort(log.seconds, kind="stable")
+    usable = order[(log.labelled & np.isfinite(log.scores))[order]][:first]
+    return calibrate(log.labels[usable], log.scores[usable]) if is_binary(log.labels[usable]) else None
+
+
+def _measure(log: PredictionLog, part: Window, fitted: Calibration | None) -> WindowPerformance:
+    rows = part.indices
+    labelled = rows[log.labelled[rows]]
+    scored = labelled if log.scores is None else labelled[np.isfinite(log.scores[labelled])]
+    metrics: dict[str, Metric] = {}
+    if len(scored) >= MIN_LABELLED and log.labels is not None:
+        metrics = measure(
+            log.labels[scored],
+            None if log.predictions is None else log.predictions[scored],
+            None if log.scores is None else log.scores[scored],
+        )
+    return WindowPerformance(
+        part.start, part.end, part.name, len(rows), len(labelled), metrics, _estimated(log, rows, fitted)
+    )
+
+
+def _estimated(log: PredictionLog, rows: np.ndarray, fitted: Calibration | None) -> dict[str, Metric]:
+    if fitted is None or log.scores is None:
+        return {}
+    scored = rows[np.isfinite(log.scores[rows])]
+    if len(scored) < MIN_LABELLED:
+        return {}
+    said = None if log.predictions is None else log.predictions[scored]
+    return estimate(log.scores[scored], said, fitted)
+
+
+def performance_json(report: PerformanceReport) -> dict[str, Any]:
+    """The report as the command line prints it (see the published schema of ``performance check``)."""
+    return {
+        "windows": [
+            {
+                "start": part.start.isoformat() if part.start else None,
+                "end": part.end.isoformat() if part.end else None,
+                "name": part.name,
+                "n": count(part.n),
+                "labelled": count(part.labelled),
+                "metrics": _plain(part.metrics),
+                "estimated": _plain(part.estimated),
+            }
+            for part in report.windows
+        ],
+        "alerts": [
+            {
+                "type": alert.type,
+                "severity": alert.severity.value,
+                "message": alert.message,
+                "window": alert.window,
+                "metric": alert.metric,
+            }
+            for alert in report.alerts
+        ],
+        "calibrated": report.calibrated,
+    }
+
+
+def _plain(metrics: Mapping[str, Metric]) -> dict[str, dict[str, float]]:
+    return {
+        name: {"value": metric.value, "low": metric.low, "high": metric.high}
+        for name, metric in metrics.items()
+    }
