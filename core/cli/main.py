@@ -7,8 +7,9 @@ import sys
 
 import typer
 
-from core.cli import demo, drift, lineage, notify, performance, pipeline, runs
+from core.cli import demo, deployd, drift, lineage, notify, performance, pipeline, runs
 from core.cli.compare import compare
+from core.cli.deploy import deploy, rollback
 from core.errors import ExitCode, ModelDeskError
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(demo.app, name="demo")
+app.add_typer(deployd.app, name="deployd")
 app.add_typer(drift.app, name="drift")
 app.add_typer(performance.app, name="performance")
 app.add_typer(lineage.app, name="lineage")
@@ -26,6 +28,8 @@ app.add_typer(notify.app, name="notify")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(runs.app, name="runs")
 app.command()(compare)
+app.command()(deploy)
+app.command()(rollback)
 
 
 def main() -> None:

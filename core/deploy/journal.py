@@ -175,6 +175,12 @@ class Journal:
             steps = tuple(rows.step(line) for line in connection.execute(lines))
         return replace(rows.operation(row), steps=steps)
 
+    def under_key(self, idempotency_key: str) -> Operation | None:
+        """The operation that ran, or runs, under an idempotency key."""
+        with self._database.reading() as connection:
+            row = None if connection is None else _by_key(connection, idempotency_key)
+        return replace(self.operation(row.id), repeated=True) if row else None
+
     def operations(self, key: EndpointKey | None = None, limit: int = 50) -> tuple[Operation, ...]:
         """Operations, newest first, without their steps."""
         query = sa.select(_ops).order_by(_ops.c.started_at.desc()).limit(limit)

@@ -10,15 +10,20 @@ from core.access import Actor
 from core.deploy.journal import Message
 from core.deploy.outbox import ALIAS, LEDGER
 from core.deploy.types import Artifact, Operation
+from core.registry.gatekeeper import Basis
 
 REVIEW_WITHIN = timedelta(hours=24)
 
 
 def deployed(
-    operation: Operation, actor: Actor, alias: str, artifact: Artifact, basis: str
+    operation: Operation, actor: Actor, alias: str, artifact: Artifact, basis: Basis
 ) -> tuple[Message, ...]:
     """A version took all traffic."""
-    payload = _moved(operation, alias, artifact) | {"basis": basis}
+    payload = _moved(operation, alias, artifact) | {
+        "basis": basis.name,
+        "request_id": basis.request_id,
+        "policy_version": basis.policy_version,
+    }
     return (_event("deployed", payload, actor), _alias(alias, operation.to_version))
 
 

@@ -12,7 +12,6 @@ from core.deploy import messages, outbox, smoke, traffic
 from core.deploy.desk import Desk
 from core.deploy.gates import static_checks
 from core.deploy.journal import Intent, Message
-from core.deploy.rules import Basis, check_may_deploy
 from core.deploy.steps import StepLog
 from core.deploy.types import (
     Artifact,
@@ -24,6 +23,7 @@ from core.deploy.types import (
     Slot,
 )
 from core.errors import BadInput, Conflict, ModelDeskError
+from core.registry.gatekeeper import Basis, basis_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def deploy(
     access.require(desk.settings, actor, Action.DEPLOY, plan.key.model, plan.key.environment)
     if plan.allow_code:
         access.require(desk.settings, actor, Action.OVERRIDE_GATE, plan.key.model, plan.key.environment)
-    basis = check_may_deploy(desk.ws, plan.key, plan.to_version)
+    basis = basis_for(desk.ws, plan.key.model, plan.to_version, plan.key.environment)
     desk.endpoint(plan.key, actor.name)
     operation = desk.journal.begin(
         Intent(
@@ -213,7 +213,7 @@ class _Rollout:
             return self._record(before, live, before.previous, weights, told)
         replaces = live is not None and live.version != slot.version
         previous = before.live if replaces else before.previous
-        told = messages.deployed(self.operation, self.actor, self.plan.alias, slot.artifact, self.basis.name)
+        told = messages.deployed(self.operation, self.actor, self.plan.alias, slot.artifact, self.basis)
         return self._record(before, slot, previous, traffic.only(slot.name), told)
 
     def _record(

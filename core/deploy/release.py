@@ -1,0 +1,235 @@
+"""One door for the command line and the page: make a version live, or go back, with or without an engine.
+
+With an engine, traffic moves and MLflow's alias follows. Without one, the alias alone moves, and the steps say
+so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from core.access import Actor
+from core.deploy import outbox
+from core.deploy.types import Operation
+from core.errors import ModelDeskError
+
+if TYPE_CHECKING:
+    from core.deploy.rollback import RollbackPlan
+    from core.deploy.rollout import DeployPlan
+    from core.registry.plans import Plan
+    from core.registry.promotion import Outcome
+    from core.workspace import Workspace
+
+LAST_GOOD = "last-good"
+ALIAS_ALONE = "no serving engine is set: the MLflow alias alone was moved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasePlan:
+    """What would happen. ``warnings`` need an acknowledgement; ``blocked`` is why it cannot be done."""
+
+    verb: str
+    model: str
+    environment: str
+    from_version: int | None
+    to_version: int | None
+    steps: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    warm: bool | None = None
+    blocked: ModelDeskError | None = None
+    inner: DeployPlan | RollbackPlan | Plan = field(compare=False)
+
+    @property
+    def sentence(self) -> str:
+        """The plan in one line."""
+        before = f"v{self.from_version}" if self.from_version else "nothing"
+        verb = "Roll back" if self.verb == "rollback" else "Deploy"
+        return f"{verb} {self.model} in {self.environment}: {before} -> v{self.to_version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """What was done and read back."""
+
+    operation_id: str
+    verb: str
+    model: str
+    environment: str
+    from_version: int | None
+    to_version: int
+    verified: bool
+    seconds: Mapping[str, float | None]
+    steps: tuple[Mapping[str, Any], ...]
+    repeated: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """The outcome for people."""
+        proof = "confirmed by reading it back" if self.verified else "NOT confirmed"
+        again = " It was done before under this key; nothing was repeated." if self.repeated else ""
+        return f"{self.model} in {self.environment} is v{self.to_version}, {proof}.{again}"
+
+
+def plan_deploy(
+    ws: Workspace,
+    model: str,
+    version: int,
+    environment: str,
+    *,
+    expects: int | None = None,
+    share: int = 100,
+    allow_code: bool = False,
+) -> ReleasePlan:
+    """The plan to make ``version`` live; raises NotFound, BadInput, and Conflict when ``expects`` is past."""
+    if not ws.deployments.serves:
+        from core.registry.promotion import plan_promotion
+
+        return _from_registry(plan_promotion(ws, model, version, environment, expect_current=expects))
+    from core.deploy import rollout
+
+    plan = rollout.plan_deploy(
+        ws.deployments, model, version, environment, expects=expects, share=share, allow_code=allow_code
+    )
+    return ReleasePlan(
+        verb="deploy",
+        model=model,
+        environment=environment,
+        from_version=plan.from_version,
+        to_version=version,
+        steps=plan.steps,
+        warm=plan.warm,
+        blocked=_no_right(ws, model, version, environment),
+        inner=plan,
+    )
+
+
+def plan_rollback(ws: Workspace, model: str, environment: str, to: str = LAST_GOOD) -> ReleasePlan:
+    """The plan to go back; with an engine MLflow is not asked. Raises NotFound, BadInput, Conflict."""
+    if not ws.deployments.serves:
+        from core.registry.promotion import plan_rollback as registry_plan
+
+        return _from_registry(registry_plan(ws, model, environment, to))
+    from core.deploy import rollback
+
+    plan = rollback.plan_rollback(ws.deployments, model, environment, to)
+    return ReleasePlan(
+        verb="rollback",
+        model=model,
+        environment=environment,
+        from_version=plan.from_version,
+        to_version=plan.target.version,
+        steps=plan.steps,
+        warm=plan.target.warm,
+        inner=plan,
+    )
+
+
+def carry_out(
+    ws: Workspace,
+    plan: ReleasePlan,
+    actor: Actor,
+    reason: str,
+    key: str | None = None,
+    *,
+    acknowledged: bool = False,
+) -> Released:
+    """Do what the plan says, once per ``key``. Call :func:`tell` afterwards: it moves the alias with an engine."""
+    from core.deploy import rollback, rollout
+
+    if isinstance(plan.inner, rollout.DeployPlan):
+        return _released(rollout.deploy(ws.deployments, plan.inner, actor, reason, key))
+    if isinstance(plan.inner, rollback.RollbackPlan):
+        return _released(rollback.rollback(ws.deployments, plan.inner, actor, reason, key))
+    from core.registry.promotion import carry_out as move_alias
+
+    done = move_alias(ws, plan.inner, actor, reason, key, acknowledged=acknowledged)
+    return _from_outcome(done, plan.verb)
+
+
+def done_before(ws: Workspace, key: str | None) -> Released | None:
+    """What was done under an idempotency key: "last good" is another version once it was done."""
+    if key is None:
+        return None
+    if ws.deployments.serves:
+        operation = ws.deployments.journal.under_key(key)
+        return _released(operation) if operation else None
+    from core.registry.promotion import outcome_under
+
+    found = outcome_under(ws, "rollback", key)
+    return _from_outcome(found, "rollback") if found else None
+
+
+def tell(ws: Workspace) -> tuple[str, ...]:
+    """Bring MLflow and the ledger in line with what serves; gives back what could not be told yet."""
+    if not ws.deployments.serves:
+        return ()
+    return outbox.deliver(ws, ws.deployments.outbox)
+
+
+def _no_right(ws: Workspace, model: str, version: int, environment: str) -> ModelDeskError | None:
+    from core.registry.gatekeeper import basis_for
+
+    try:
+        basis_for(ws, model, version, environment)
+    except ModelDeskError as error:
+        return error
+    return None
+
+
+def _from_registry(plan: Plan) -> ReleasePlan:
+    return ReleasePlan(
+        verb="rollback" if plan.verb == "rollback" else "deploy",
+        model=plan.model,
+        environment=plan.environment,
+        from_version=plan.from_version,
+        to_version=plan.to_version,
+        steps=(*plan.changes, f"{ALIAS_ALONE.split(':')[0]}: no traffic is moved"),
+        warnings=(plan.outside,) if plan.outside else (),
+        blocked=plan.blocked,
+        inner=plan,
+    )
+
+
+def _from_outcome(done: Outcome, verb: str) -> Released:
+    steps = tuple({"name": step, "state": "ok"} for step in (*done.steps, ALIAS_ALONE))
+    return Released(
+        operation_id=done.operation_id,
+        verb=verb,
+        model=done.model,
+        environment=done.environment,
+        from_version=done.from_version,
+        to_version=done.to_version,
+        verified=done.verified,
+        seconds=done.seconds,
+        steps=steps,
+        repeated=done.repeated,
+    )
+
+
+def _released(operation: Operation) -> Released:
+    steps = tuple(
+        {
+            "name": step.name,
+            "state": str(step.state),
+            "seconds": round(step.seconds, 4),
+            "detail": step.detail,
+        }
+        for step in operation.steps
+    )
+    return Released(
+        operation_id=operation.id,
+        verb=str(operation.kind),
+        model=operation.key.model,
+        environment=operation.key.environment,
+        from_version=operation.from_version,
+        to_version=operation.to_version,
+        verified=operation.verified,
+        seconds={
+            "command_to_switch": operation.command_to_switch,
+            "switch_to_verified": operation.switch_to_verified,
+        },
+        steps=steps,
+        repeated=operation.repeated,
+    )
