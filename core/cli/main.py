@@ -10,6 +10,7 @@ import typer
 from core.cli import demo, deployd, drift, lineage, notify, performance, pipeline, runs
 from core.cli.compare import compare
 from core.cli.deploy import deploy, rollback
+from core.cli.monitor import monitor
 from core.errors import ExitCode, ModelDeskError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(deployd.app, name="deployd")
 app.add_typer(drift.app, name="drift")
 app.add_typer(performance.app, name="performance")
+app.command()(monitor)
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(notify.app, name="notify")
 app.add_typer(pipeline.app, name="pipeline")

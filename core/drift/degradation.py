@@ -130,3 +130,12 @@ def _bonferroni_z(windows: int) -> float:
     from scipy.special import ndtri
 
     return float(-ndtri(0.025 / windows))
+
+
+def still_down(
+    series: Sequence[tuple[str, Mapping[str, Metric]]], name: str, directions: Mapping[str, str]
+) -> bool:
+    """True when the newest measurement of ``name`` lies under the first windows by more than chance explains."""
+    known = [(window, metrics[name]) for window, metrics in series if name in metrics]
+    base = _baseline(known, len(known) - 1)
+    return base is not None and _stays_down(base, known[-1][1], direction(name, directions), Z95)
