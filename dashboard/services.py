@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.errors import ModelDeskError
 from core.settings import FILE_NAME
 from core.workspace import Workspace, open_workspace
 from dashboard.palette import moment
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from core.compare.disagreement import Segment
     from core.compare.importance import Importance
     from core.compare.types import Comparison, Item
-    from core.experiments.types import History
+    from core.drift.monitor import MonitorReport
+    from core.drift.shape import LevelShape, NumericShape
+    from core.drift.trend import TrendWindow
+    from core.experiments.types import Artifact, Experiment, History, Run, RunTable
     from core.lineage.types import Graph
 
 
@@ -84,7 +88,8 @@ def run_choices(experiment: str, limit: int) -> dict[str, str]:
 def _run_choices(ws: Workspace, experiment: str, limit: int) -> dict[str, str]:
     rows = ws.runs.search(experiment=experiment, limit=limit).attributes.to_pylist()
     return {
-        f"run:{row['run_id']}": f"{row['name']} · {moment(row['start_time'])} · {row['run_id'][:7]}" for row in rows
+        f"run:{row['run_id']}": f"{row['name']} · {moment(row['start_time'])} · {row['run_id'][:7]}"
+        for row in rows
     }
 
 
@@ -130,6 +135,68 @@ def _experiment_names(ws: Workspace) -> tuple[str, ...]:
     return tuple(found.name for found in ws.runs.experiments())
 
 
+# Drift
+
+
+def monitored_models() -> tuple[str, ...]:
+    """Models that a monitor of the settings watches."""
+    return tuple(section.model for section in workspace().settings.monitors)
+
+
+def unmonitored_models() -> tuple[str, ...]:
+    """Registered models that no monitor watches; none while the registry cannot be read."""
+    return _unmonitored_models(workspace())
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
+def _unmonitored_models(ws: Workspace) -> tuple[str, ...]:
+    watched = {section.model for section in ws.settings.monitors}
+    try:
+        return tuple(model.name for model in ws.registry.models() if model.name not in watched)
+    except ModelDeskError:
+        return ()
+
+
+def monitor_report(model: str, window: str) -> MonitorReport:
+    """The state of a watched model: its last window and its performance by window."""
+    return _monitor_report(workspace(), model, window)
+
+
+@st.cache_data(
+    ttl=300, max_entries=64, show_spinner="Comparing with the training data…", hash_funcs={Workspace: id}
+)
+def _monitor_report(ws: Workspace, model: str, window: str) -> MonitorReport:
+    from core.drift.monitor import monitor_report
+
+    return monitor_report(ws, model, window, datetime.now(UTC))
+
+
+def drift_trend(model: str, window: str) -> tuple[TrendWindow, ...]:
+    """Every window of a watched model against its training data."""
+    return _drift_trend(workspace(), model, window)
+
+
+@st.cache_data(ttl=300, max_entries=32, show_spinner="Looking at every window…", hash_funcs={Workspace: id})
+def _drift_trend(ws: Workspace, model: str, window: str) -> tuple[TrendWindow, ...]:
+    from core.drift.monitor import open_monitor, trend_of
+
+    return trend_of(open_monitor(ws, model, window))
+
+
+def column_shape(model: str, window: str, name: str, column: str) -> NumericShape | LevelShape | None:
+    """How a column is distributed in the training data and in the window called ``name``."""
+    return _column_shape(workspace(), model, window, name, column)
+
+
+@st.cache_data(ttl=300, max_entries=128, show_spinner=False, hash_funcs={Workspace: id})
+def _column_shape(
+    ws: Workspace, model: str, window: str, name: str, column: str
+) -> NumericShape | LevelShape | None:
+    from core.drift.monitor import shape_of
+
+    return shape_of(ws, model, window, name, column)
+
+
 # Lineage
 
 
@@ -138,8 +205,71 @@ def lineage() -> Graph:
     return _lineage(workspace())
 
 
-@st.cache_resource(ttl=60, max_entries=2, show_spinner="Joining data, runs and versions…", hash_funcs={Workspace: id})
+@st.cache_resource(
+    ttl=60, max_entries=2, show_spinner="Joining data, runs and versions…", hash_funcs={Workspace: id}
+)
 def _lineage(ws: Workspace) -> Graph:
     from core.lineage.build import build
 
     return build(ws)
+
+
+# Experiments and runs
+
+
+def experiments() -> tuple[Experiment, ...]:
+    """Active experiments with their number of runs, by name."""
+    return _experiments(workspace())
+
+
+@st.cache_data(ttl=10, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
+def _experiments(ws: Workspace) -> tuple[Experiment, ...]:
+    return ws.runs.experiments()
+
+
+def run_table(experiment: str | None, filter: str, order_by: str) -> RunTable:
+    """The matching runs; raises FilterError and Unavailable. At most 10 s old."""
+    return _run_table(workspace(), experiment, filter, order_by)
+
+
+# A resource, not data: the columns are immutable, and a copy of 50,000 runs on each rerun would be felt.
+@st.cache_resource(ttl=10, max_entries=16, show_spinner="Reading runs…", hash_funcs={Workspace: id})
+def _run_table(ws: Workspace, experiment: str | None, filter: str, order_by: str) -> RunTable:
+    return ws.runs.search(experiment, filter, order_by)
+
+
+def refresh_runs() -> None:
+    """Read every run again; for a server this fetches whole experiments."""
+    workspace().runs.refresh()
+    _run_table.clear()
+    st.cache_data.clear()
+
+
+def run(run_id: str) -> Run:
+    """One run; raises NotFound."""
+    return _run(workspace(), run_id)
+
+
+@st.cache_data(ttl=5, max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _run(ws: Workspace, run_id: str) -> Run:
+    return ws.runs.run(run_id)
+
+
+def artifacts(run_id: str, path: str) -> tuple[Artifact, ...]:
+    """Files and folders of a run in ``path``."""
+    return _artifacts(workspace(), run_id, path)
+
+
+@st.cache_data(ttl=30, max_entries=256, show_spinner=False, hash_funcs={Workspace: id})
+def _artifacts(ws: Workspace, run_id: str, path: str) -> tuple[Artifact, ...]:
+    return ws.runs.artifacts(run_id, path)
+
+
+def artifact_preview(run_id: str, path: str) -> bytes:
+    """A small artifact's content; raises BadInput when it is longer than a preview should be."""
+    return _artifact_preview(workspace(), run_id, path)
+
+
+@st.cache_data(ttl=30, max_entries=32, show_spinner=False, hash_funcs={Workspace: id})
+def _artifact_preview(ws: Workspace, run_id: str, path: str) -> bytes:
+    return ws.runs.artifact(run_id, path)

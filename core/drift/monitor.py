@@ -14,6 +14,7 @@ from core.drift.degradation import Alert, still_down
 from core.drift.performance import PerformanceReport, performance
 from core.drift.policy import DEFAULT, Policy, load_policy
 from core.drift.prediction_log import LogColumns, read_log
+from core.drift.shape import LevelShape, NumericShape, column_shape
 from core.drift.sources import Slice, Source, TableSource, open_source
 from core.drift.trend import TrendWindow, trend
 from core.drift.types import DriftReport, Severity, Verdict
@@ -116,6 +117,17 @@ def drift_of(watched: Watched, window: str | None = None) -> tuple[str, DriftRep
 def trend_of(watched: Watched) -> tuple[TrendWindow, ...]:
     """Every window against the reference."""
     return trend(watched.reference, watched.log, watched.windows, watched.policy, watched.cache)
+
+
+def shape_of(
+    ws: Workspace, model: str, window: str, name: str, column: str
+) -> NumericShape | LevelShape | None:
+    """How ``column`` is distributed in the training data and in the window called ``name``, for a chart."""
+    watched = open_monitor(ws, model, window)
+    for part in watched.windows:
+        if part.name == name:
+            return column_shape(watched.reference, Slice(watched.log, part.indices), column, watched.policy)
+    return None
 
 
 def performance_of(
