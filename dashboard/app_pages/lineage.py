@@ -43,12 +43,12 @@ def pick(shown: Graph, key: str) -> None:
         for index in group["data_indices"]
     ]
     if chosen:
-        st.session_state["node"] = shown.nodes[chosen[0]].id
+        st.query_params["node"] = shown.nodes[chosen[0]].id
 
 
 def look_at(node: NodeId) -> None:
     """Put a node into focus."""
-    st.session_state["focus"] = node
+    st.query_params["focus"] = node
     st.session_state["find"] = ""
     st.session_state["whole"] = False
 
@@ -77,11 +77,7 @@ if not graph.nodes:
 
 labels = {node.id: parts.choice_label(node) for node in focus_choices(graph)}
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    start = default_focus(graph)
-    focus = st.selectbox(
-        "In focus", list(labels), index=list(labels).index(start) if start in labels else 0,
-        format_func=labels.__getitem__, key="focus", bind="query-params", width=330,
-    )  # fmt: skip
+    focus = parts.node_select("In focus", labels, "focus", default_focus(graph), width=330)
     sought = st.text_input(
         "Find", key="find", bind="query-params", width=210, placeholder="hash, path@revision, run:…"
     )
@@ -130,11 +126,7 @@ if not shown.nodes:
 left, right = st.columns([3, 1], gap="medium")
 with right:
     names = {node.id: parts.choice_label(node) for node in shown.nodes}
-    if st.session_state.get("node") not in names:
-        st.session_state["node"] = focus if focus in names else next(iter(names))
-    chosen = st.selectbox(
-        "Details of", list(names), format_func=names.__getitem__, key="node", bind="query-params"
-    )
+    chosen = parts.node_select("Details of", names, "node", focus)
     node = shown.by_id[chosen]
     if node.id != focus and node.id in labels:
         st.button("Put in focus", icon=":material/center_focus_strong:", on_click=look_at, args=(node.id,))

@@ -53,6 +53,27 @@ def choice_label(node: Node) -> str:
     return f"{mark(word).shape} {describe(node)}" if word else describe(node)
 
 
+def node_select(
+    label: str, options: Mapping[NodeId, str], name: str, default: NodeId | None, width: int | str = "stretch"
+) -> NodeId:
+    """A selectbox of nodes whose id is in the URL under ``name``; the URL decides, also after Back.
+
+    Streamlit's own binding would write the label, which changes with a node's state.
+    """
+    written = st.query_params.get(name)
+    first = default if default in options else next(iter(options))
+    current = written if written in options else first
+    if st.session_state.get(name) != current:
+        st.session_state[name] = current
+
+    def keep() -> None:
+        st.query_params[name] = st.session_state[name]
+
+    return st.selectbox(
+        label, list(options), format_func=options.__getitem__, key=name, on_change=keep, width=width
+    )
+
+
 def node_details(graph: Graph, node: Node) -> None:
     """All that is known of a node, and where to read more."""
     st.markdown(f"**{WORDS[node.kind].capitalize()}** · {_plain(node.name)}")

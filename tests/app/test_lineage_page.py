@@ -1,0 +1,77 @@
+"""The Lineage page as its reader meets it (stories A10 and L2, lineage part)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.contract.test_lineage_workspace import Desk, desk
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+__all__ = ["desk"]
+
+
+@pytest.fixture
+def visit(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Open the page with these query parameters on the desk's workspace, or on another one."""
+
+    def run(root: Path = desk.root, **query: str) -> AppTest:
+        monkeypatch.setenv("MODELDESK_WORKSPACE", str(root))
+        page = AppTest.from_file(str(APP), default_timeout=60).switch_page("app_pages/lineage.py")
+        for key, value in query.items():
+            page.query_params[key] = value
+        page.run()
+        assert not page.exception
+        return page
+
+    return run
+
+
+def said(page: AppTest) -> str:
+    texts = (*page.markdown, *page.caption, *page.info, *page.warning, *page.code, *page.error)
+    return " ".join(element.value.replace("\\", "") for element in texts)
+
+
+def test_the_page_opens_on_the_version_in_production(visit) -> None:
+    page = visit()
+    assert page.selectbox(key="focus").value == "version:risk/3"
+    assert page.selectbox(key="node").value == "version:risk/3"
+    assert "Model version" in said(page)
+    trees = [block.value for block in page.code]
+    assert any("stage train" in text and "[run tag, exact]" in text for text in trees)
+
+
+def test_impact_of_data_is_one_toggle_away_and_in_the_url(visit, desk: Desk) -> None:
+    page = visit(find=f"raw.csv@{desk.first}", impact="true")
+    assert "1 of 2 versions trained on raw.csv serve now." in said(page)
+    table = page.dataframe[0].value
+    assert list(table["version"]) == ["risk v3", "risk v1"]
+    assert list(table["approved by"]) == ["Grace Hopper", "–"]
+    assert "LIVE in production" in table["state"][0]
+
+
+def test_a_node_s_details_open_from_the_selectbox_and_lead_to_impact(visit) -> None:
+    page = visit(hops="8")
+    data = next(option for option in page.selectbox(key="node").options if option.startswith("data raw.csv"))
+    page.selectbox(key="node").select(data).run()
+    assert "".join(page.query_params["node"]).startswith("data:project/raw.csv@")
+    assert "Data" in said(page) and "Came from" in said(page)
+    ask = next(button for button in page.button if button.label.startswith("Which live models"))
+    ask.click().run()
+    assert not page.exception
+    assert "trained on raw.csv serve now" in said(page)
+
+
+def test_a_revision_and_the_whole_graph(visit, desk: Desk) -> None:
+    then = visit(rev="HEAD", whole="true")
+    assert "Nothing was recorded" not in said(then)
+    assert visit(find="no-such-thing").error[0].value.startswith("**Nothing in the lineage")
+
+
+def test_without_stores_the_page_says_what_to_do(visit, tmp_path: Path) -> None:
+    (tmp_path / "modeldesk.toml").write_text('name = "Empty"\n')
+    page = visit(tmp_path)
+    assert "No lineage yet" in said(page)
+    assert "tracking_uri" in page.code[0].value

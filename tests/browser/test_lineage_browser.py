@@ -1,0 +1,65 @@
+"""Lineage in a real browser: a click on the picture opens that node; impact by keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.lineage.build import build
+from core.lineage.types import Graph, NodeId, NodeKind
+from core.lineage.view import around, default_focus, without
+from dashboard.charts.lineage import lineage_chart
+from dashboard.palette import LIGHT
+from tests.contract.test_lineage_workspace import Desk, desk
+
+__all__ = ["desk"]
+LEFT, RIGHT, TOP, BOTTOM = 70, 70, 44, 34
+
+
+def place(shown: Graph, node: NodeId, width: float, height: float) -> tuple[float, float]:
+    """Where ECharts draws ``node`` in a frame of this size ('contain': one scale, centred)."""
+    points = {
+        point["id"]: (point["x"], point["y"])
+        for point in lineage_chart(shown, LIGHT).option["series"][0]["data"]
+    }
+    xs, ys = zip(*points.values(), strict=True)
+    room = (width - LEFT - RIGHT, height - TOP - BOTTOM)
+    size = (max(xs) - min(xs), max(ys) - min(ys))
+    scale = min(space / length for space, length in zip(room, size, strict=True) if length)
+    x, y = points[node]
+    return (
+        LEFT + (room[0] - size[0] * scale) / 2 + (x - min(xs)) * scale,
+        TOP + (room[1] - size[1] * scale) / 2 + (y - min(ys)) * scale,
+    )
+
+
+def test_a_click_on_a_node_opens_its_details(desk: Desk, serve: Callable[..., str], open_tab) -> None:
+    tab = open_tab(serve(desk.root))
+    page = tab.open("/lineage")
+    graph = build(desk.workspace)
+    focus = default_focus(graph)
+    shown = around(without(graph, (NodeKind.CODE,), focus), focus, 4, grouped=True)
+    stage = next(node for node in shown.nodes if node.name == "train")
+    picture = page.locator('[data-testid="stEChartsChart"] canvas').first
+    picture.wait_for()
+    page.wait_for_timeout(500)
+    box = picture.bounding_box()
+    x, y = place(shown, stage.id, box["width"], box["height"])
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    page.locator(".st-key-node_details", has_text="Stage").wait_for()
+    tab.settle()
+    assert "train.py" in page.locator(".st-key-node_details").inner_text()
+    assert "node=stage" in page.url
+    page.reload()
+    tab.settle()
+    assert "train.py" in page.locator(".st-key-node_details").inner_text()
+    assert tab.outside == []
+
+
+def test_impact_opens_by_link_and_reads_on_a_phone(desk: Desk, serve: Callable[..., str], open_tab) -> None:
+    tab = open_tab(serve(desk.root), 390, 844, "dark")
+    page = tab.open(f"/lineage?find=raw.csv%40{desk.first}&impact=true")
+    assert "1 of 2 versions trained on raw.csv serve now." in tab.text()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+    page.get_by_text("As text").click()
+    page.get_by_text("Went to").first.wait_for()
+    assert "Something unexpected" not in tab.text()
