@@ -97,13 +97,17 @@ def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def same_value(locked: object, logged: str) -> bool:
-    """Whether a typed value of a lock equals MLflow's text: as a number, else as text without case."""
-    if isinstance(locked, bool) or locked is None:
-        return logged.strip().lower() in {str(locked).lower(), "null" if locked is None else ""}
+    """Whether a typed value of a lock equals MLflow's text: as text, or as a number."""
+    if locked is None:
+        return logged.strip().lower() in {"none", "null"}
+    if isinstance(locked, bool):
+        return logged.strip().lower() == str(locked).lower()
+    if str(locked).strip() == logged.strip():
+        return True
     try:
         return math.isclose(float(locked), float(logged), rel_tol=1e-12)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        return str(locked).strip() == logged.strip()
+        return False
 
 
 def _by_tag(run: Run, stage: str, projects: Sequence[ProjectRecord]) -> Match | None:
