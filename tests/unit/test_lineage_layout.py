@@ -122,3 +122,12 @@ def test_what_is_in_focus_stays_by_itself() -> None:
 
 def test_a_lone_stage_is_no_group() -> None:
     assert len(collapse(grid(1)).nodes) == 4
+
+
+def test_the_runs_of_a_sweep_become_one_node_until_one_leads_somewhere_else() -> None:
+    runs = [Node(f"r{index}", NodeKind.RUN, f"r{index}") for index in range(6)]
+    nodes = (Node("d", NodeKind.DATA, "d"), *runs, Node("v", NodeKind.VERSION, "v"))
+    ends = [("d", run.id) for run in runs] + [("r0", "v")]
+    edges = tuple(Edge(a, b, Evidence.MLFLOW, Strength.EXACT) for a, b in ends)
+    assert [node.name for node in collapse(Graph(nodes, edges)).nodes] == ["d", "r0", "v", "runs (5)"]
+    assert len(collapse(Graph(nodes[:5], edges[:4])).nodes) == 5
