@@ -11,18 +11,27 @@ from pathlib import Path
 from core.errors import ExitCode, ModelDeskError
 from core.settings import load_settings
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 
 def main() -> None:
     """Check workspace and port, then serve until Ctrl-C."""
     options = _parser().parse_args()
     try:
-        load_settings(options.workspace)
+        settings = load_settings(options.workspace)
     except ModelDeskError as error:
         sys.exit(f"error: {error.what} {error.way_out}")
     if not options.workspace.is_dir():
         sys.exit(
             f"error: the workspace folder {options.workspace} does not exist. Create it, or run `make demo`."
         )
+    if settings.access.mode == "local" and options.address not in LOOPBACK:
+        print(
+            f"error: local mode has no sign-in, so it listens on loopback only, not on {options.address}. "
+            "Set [access] mode to oidc or proxy in modeldesk.toml first.",
+            file=sys.stderr,
+        )
+        sys.exit(ExitCode.REFUSED)
     if not _is_free(options.address, options.port):
         print(
             f"error: port {options.port} is in use. Stop what runs there, or choose another: "

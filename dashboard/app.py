@@ -6,7 +6,9 @@ import streamlit as st
 
 from core.errors import ModelDeskError
 from dashboard import services
+from dashboard.parts.attention import attention_strip
 from dashboard.parts.failure import show_failure
+from dashboard.parts.identity import current_actor, require_sign_in, show_identity
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -22,6 +24,7 @@ try:
 except ModelDeskError as error:
     show_failure(error)
     st.stop()
+require_sign_in(settings)
 
 
 def page(name: str, title: str, icon: str, **options: object) -> st.Page:
@@ -51,7 +54,12 @@ first = (
     else page("start", "Start", ":material/flag:", default=True)
 )
 
+current = st.navigation({"": [first]} | sections)
+
 with st.sidebar:
     st.caption(f":material/folder_open: {settings.name}")
+    show_identity(settings)
+    if settings.configured:
+        attention_strip(services.overview(current_actor(settings)).items)
 
-st.navigation({"": [first]} | sections).run()
+current.run()

@@ -126,10 +126,13 @@ class Tab:
         self.outside: list[str] = []
         self.console_errors: list[str] = []
         self.page.on("request", self._note_request)
-        self.page.on(
-            "console",
-            lambda message: self.console_errors.append(message.text) if message.type == "error" else None,
-        )
+        self.page.on("console", self._note_message)
+
+    def _note_message(self, message: object) -> None:
+        # On a deep link Streamlit's page first asks for its server below the page's own path, which is a 404.
+        own_probe = "/_stcore/" in message.location.get("url", "")
+        if message.type == "error" and not own_probe:
+            self.console_errors.append(message.text)
 
     def _note_request(self, request: object) -> None:
         if not request.url.startswith((self.base, "data:", "blob:", self.base.replace("http", "ws"))):
