@@ -23,7 +23,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """Parts that run side by side, and the folders that an interrupted attempt may leave half-made."""
+    """Parts that run side by side, and what an interrupted attempt may leave half-made."""
 
     name: str
     parts: tuple[str, ...]
@@ -34,6 +34,7 @@ PHASES = (
     Phase(name="store", parts=("store",), outputs=("mlflow",)),
     Phase(name="training", parts=("project", "experiments"), outputs=("project", "dvc-remote")),
     Phase(name="serving", parts=("notebooks", "serving"), outputs=("predictions", "labels")),
+    Phase(name="decisions", parts=("decisions",), outputs=("ledger.db", "ledger.db.locks")),
 )
 
 
@@ -59,7 +60,7 @@ def steps(scale: Scale) -> int:
     """How often ``advance`` will be called while everything is built, about."""
     triage = 3 * scale.seeds * scale.settings
     others = 3 * min(scale.settings, 2) * (scale.seeds + min(scale.seeds, 2))
-    return 1 + scale.revisions * REVISION_STEPS + triage + others + 2 * 5 + 1 + 3
+    return 1 + scale.revisions * REVISION_STEPS + triage + others + 2 * 5 + 1 + 3 + 1
 
 
 def create(

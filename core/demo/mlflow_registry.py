@@ -1,4 +1,4 @@
-"""The last touches of the demo's registry: descriptions, aliases and the age of things."""
+"""The last touches of the demo's registry: descriptions, an owner and the age of things."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DESCRIPTIONS = {
 
 
 def finish(root: Path, scale: Scale) -> None:
-    """Describe models and versions, set champion and challenger; readmission has no challenger."""
+    """Describe models and versions; the aliases are set by the decisions."""
     from mlflow import MlflowClient
 
     client = MlflowClient(mlflow_store.tracking_uri(root))
@@ -24,18 +24,4 @@ def finish(root: Path, scale: Scale) -> None:
         client.set_registered_model_tag(model, "owner", "clinical-ai")
     for number, revision in enumerate(REVISIONS[: scale.revisions], 1):
         client.update_model_version(story.MODEL, str(number), f"{revision.message}.")
-    newest = {model: _newest(client, model) for model in DESCRIPTIONS}
-    champions = {
-        story.MODEL: story.promotions(scale)[-1].version,
-        "biopsy-triage": min(3, newest["biopsy-triage"] - 1),
-        "readmission-30d": newest["readmission-30d"],
-    }
-    for model, version in champions.items():
-        client.set_registered_model_alias(model, "champion", str(version))
-    for model in (story.MODEL, "biopsy-triage"):
-        client.set_registered_model_alias(model, "challenger", str(newest[model]))
     mlflow_store.age_containers(root)
-
-
-def _newest(client, model: str) -> int:
-    return max(int(version.version) for version in client.search_model_versions(f"name = '{model}'"))

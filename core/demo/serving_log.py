@@ -24,7 +24,6 @@ SEED = 4711
 
 def build(root: Path, scale: Scale, now: datetime, advance: Callable[[], None]) -> None:
     """Write ``root/predictions`` and ``root/labels`` up to ``now``."""
-    import pandas as pd
 
     log = _requests(scale, now)
     advance()
@@ -40,7 +39,7 @@ def build(root: Path, scale: Scale, now: datetime, advance: Callable[[], None]) 
     labels = labels.sort_values("observed_at", kind="stable")
     for day, rows in labels.groupby(labels["observed_at"].dt.date):
         _write(
-            rows.astype({"label": pd.Int64Dtype()}).astype({"label": "int64"}),
+            rows,
             root / "labels" / story.MODEL,
             day,
         )
@@ -128,10 +127,10 @@ def _days_ago_of(log: pd.DataFrame, now: datetime) -> pd.Series:
 def _served_version(scale: Scale, now: datetime, log: pd.DataFrame) -> np.ndarray:
     import numpy as np
 
-    served = np.zeros(len(log), dtype=np.int64)
-    for promotion in story.promotions(scale):
-        served[log["timestamp"] >= now - timedelta(days=promotion.days_ago)] = promotion.version
-    return served
+    versions = np.zeros(len(log), dtype=np.int64)
+    for decision in story.served(scale):
+        versions[log["timestamp"] >= now - timedelta(days=decision.days_ago)] = decision.version
+    return versions
 
 
 def _add_features(project: Path, rows: pd.DataFrame) -> pd.DataFrame:

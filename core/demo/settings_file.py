@@ -39,16 +39,43 @@ brier = "lower"
 val_log_loss = "lower"
 train_seconds = "lower"
 
-# Who opens the demo on this machine is its administrator; the reviewer is a made-up second person,
-# so that a request can be approved by somebody else. Every record of theirs says "demo".
+# Who opens the demo on this machine is its administrator and approver. The other people are made up, so that
+# a request can be approved by somebody else; every record of theirs says "demo user".
 [[access.users]]
 name = "demo-reviewer"
 display_name = "Dr. Demo Reviewer"
 demo = true
 
+[[access.users]]
+name = "ana"
+display_name = "Ana Lima"
+demo = true
+
+[[access.users]]
+name = "chen"
+display_name = "Chen Wei"
+demo = true
+
+[[access.users]]
+name = "dara"
+display_name = "Dara Okafor"
+demo = true
+
 [[access.grants]]
 user = "demo-reviewer"
 role = "approver"
+
+[[access.grants]]
+user = "ana"
+role = "contributor"
+
+[[access.grants]]
+user = "chen"
+role = "contributor"
+
+[[access.grants]]
+user = "dara"
+role = "operator"
 """
 
 

@@ -77,8 +77,11 @@ def lock(root: Path) -> int:
 def begin(root: Path, phase: str, outputs: tuple[str, ...]) -> None:
     """Make the workspace as it was before any attempt at ``phase``."""
     database, kept = mlflow_store.database(root), root / FOLDER / f"before-{phase}.db"
-    for name in outputs:
-        shutil.rmtree(root / name, ignore_errors=True)
+    for path in (root / name for name in outputs):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     if kept.is_file():
         shutil.copyfile(kept, database)
         _remove_orphans(root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 MODEL = "diagnosis-risk"
 # A revision takes about as long as this many notebook runs; the progress bar counts in those.
@@ -11,9 +12,28 @@ REVISION_STEPS = 10
 EXPERIMENTS = ("diagnosis", "triage", "readmission")
 
 
+class Verb(Enum):
+    """The two ways to change what serves."""
+
+    PROMOTE = "promote"
+    ROLL_BACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A promotion or rollback that the ledger will hold, and why."""
+
+    days_ago: float
+    version: int
+    reason: str
+    model: str = MODEL
+    environment: str = "production"
+    verb: Verb = Verb.PROMOTE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much is built. ``SMALL`` is for tests: the same code, fewer of everything."""
+    """How much is built, and what is decided. ``SMALL`` is for tests: the same code, fewer of everything."""
 
     name: str
     revisions: int
@@ -22,11 +42,7 @@ class Scale:
     patients: int
     days: int
     rows_per_day: int
-
-
-FULL = Scale(name="full", revisions=9, seeds=5, settings=4, patients=6000, days=42, rows_per_day=600)
-SMALL = Scale(name="small", revisions=3, seeds=1, settings=1, patients=1500, days=42, rows_per_day=40)
-SCALES = {scale.name: scale for scale in (FULL, SMALL)}
+    decisions: tuple[Decision, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,29 +125,58 @@ REVISIONS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """A version and the day from which it served production."""
-
-    version: int
-    days_ago: float
-
-
-PROMOTIONS = (
-    Served(version=1, days_ago=84),
-    Served(version=3, days_ago=69),
-    Served(version=4, days_ago=61),
-    Served(version=3, days_ago=59),
-    Served(version=6, days_ago=44),
-    Served(version=7, days_ago=36),
-    Served(version=8, days_ago=24),
+PRODUCTION, STAGING = "production", "staging"
+_OTHER_MODELS = (
+    Decision(days_ago=80, model="biopsy-triage", version=1, reason="a first model is better than none"),
+    Decision(
+        days_ago=58, model="biopsy-triage", version=2, reason="more malignant cases found at the same load"
+    ),
+    Decision(days_ago=55, model="readmission-30d", version=1, reason="pilot on two wards"),
+    Decision(days_ago=38, model="readmission-30d", version=2, reason="fewer false alarms in the pilot"),
+    Decision(days_ago=36, model="biopsy-triage", version=3, reason="better calibrated"),
+    Decision(
+        days_ago=22, model="readmission-30d", version=3, reason="sees the polypharmacy of older patients"
+    ),
 )
-CHALLENGER_SINCE_DAYS = 7
+FULL = Scale(
+    name="full", revisions=9, seeds=5, settings=4, patients=6000, days=42, rows_per_day=600,
+    decisions=(
+        Decision(days_ago=84, version=1, reason="first release, agreed with the ward"),
+        Decision(days_ago=70, version=3, environment=STAGING, reason="for the shadow week"),
+        Decision(days_ago=69, version=3, reason="the shadow week went well"),
+        Decision(days_ago=61, version=4, reason="higher AUROC on the test patients"),
+        Decision(
+            days_ago=59, version=3, verb=Verb.ROLL_BACK,
+            reason="sensitivity too low: the ward reports missed cases",
+        ),
+        Decision(days_ago=45, version=6, environment=STAGING, reason="units corrected, to be compared"),
+        Decision(days_ago=44, version=6, reason="finds as many cases as v3 with fewer false alarms"),
+        Decision(days_ago=36, version=7, reason="sensitivity up by 20 points"),
+        Decision(days_ago=25, version=8, environment=STAGING, reason="retrained on all patients"),
+        Decision(days_ago=24, version=8, reason="passed a day in staging"),
+        Decision(days_ago=20, model="biopsy-triage", version=5, environment=STAGING, reason="candidate"),
+        Decision(days_ago=7, version=9, environment=STAGING, reason="candidate: slower learning"),
+        *_OTHER_MODELS,
+    ),
+)  # fmt: skip
+SMALL = Scale(
+    name="small", revisions=3, seeds=1, settings=1, patients=1500, days=42, rows_per_day=40,
+    decisions=(
+        Decision(days_ago=79, version=1, reason="first release"),
+        Decision(days_ago=60, version=2, reason="steadier coefficients"),
+        Decision(days_ago=59, version=1, verb=Verb.ROLL_BACK, reason="too many missed cases"),
+        Decision(days_ago=24, version=2, reason="the threshold was the cause, not the model"),
+        Decision(days_ago=7, version=3, environment=STAGING, reason="candidate"),
+        *_OTHER_MODELS,
+    ),
+)  # fmt: skip
+SCALES = {scale.name: scale for scale in (FULL, SMALL)}
 
 
-def promotions(scale: Scale) -> tuple[Served, ...]:
-    """The promotions of versions that this scale builds, the newest version left as challenger."""
-    return tuple(served for served in PROMOTIONS if served.version < scale.revisions)
+def served(scale: Scale) -> tuple[Decision, ...]:
+    """What put a version of the monitored model into production, oldest first."""
+    mine = (item for item in scale.decisions if item.model == MODEL and item.environment == PRODUCTION)
+    return tuple(sorted(mine, key=lambda item: -item.days_ago))
 
 
 # The inference log: what happens on which day, counted back from today.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from core.demo import campaigns, mlflow_registry, mlflow_store, project, serving_log, settings_file
+from core.demo import campaigns, decisions, mlflow_registry, mlflow_store, project, serving_log, settings_file
 from core.demo.story import SCALES, Scale
 
 Part = Callable[[Path, Scale, datetime, Callable[[], None]], None]
@@ -28,10 +28,11 @@ def _experiments(root: Path, scale: Scale, now: datetime, advance: Callable[[], 
     campaigns.readmission(root, scale, now, advance)
 
 
-def _serving(root: Path, scale: Scale, now: datetime, advance: Callable[[], None]) -> None:
-    serving_log.build(root, scale, now, advance)
-    mlflow_registry.finish(root, scale)
+def _decisions(root: Path, scale: Scale, now: datetime, advance: Callable[[], None]) -> None:
     settings_file.write(root)
+    decisions.build(root, scale, now)
+    mlflow_registry.finish(root, scale)
+    advance()
 
 
 PARTS: dict[str, Part] = {
@@ -39,7 +40,8 @@ PARTS: dict[str, Part] = {
     "project": project.build,
     "experiments": _experiments,
     "notebooks": campaigns.diagnosis,
-    "serving": _serving,
+    "serving": serving_log.build,
+    "decisions": _decisions,
 }
 
 
