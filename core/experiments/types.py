@@ -185,7 +185,8 @@ class RunTable:
     def _datasets_by_run(self) -> dict[str, tuple[Dataset, ...]]:
         found: dict[str, tuple[Dataset, ...]] = {}
         wanted = set(self.run_ids) if self.datasets.num_rows else set()
-        for row in _rows(self.datasets):
+        by_name = [("name", "ascending"), ("digest", "ascending"), ("context", "ascending")]
+        for row in _rows(self.datasets.sort_by(by_name)):
             run_id = row.pop("run_id")
             if run_id in wanted:
                 found[run_id] = (*found.get(run_id, ()), Dataset(**row))

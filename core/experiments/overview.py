@@ -1,0 +1,120 @@
+"""What a table of runs shows: which columns are worth a place, and how they are put together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from core.experiments.columns import as_array
+from core.experiments.types import DATA_HASH_TAG, GIT_COMMIT_TAG, RunTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+METRICS_SHOWN = 6
+PARAMS_SHOWN = 4
+SHORT = 7
+
+
+def suggested_metrics(
+    table: RunTable, declared: Sequence[str] = (), limit: int = METRICS_SHOWN
+) -> tuple[str, ...]:
+    """The metrics that most runs have; among equals the declared ones in their order, then by name."""
+    wide = table.metrics
+    rank = {name: position for position, name in enumerate(declared)}
+    names = sorted(
+        wide.column_names, key=lambda name: (wide[name].null_count, rank.get(name, len(rank)), name)
+    )
+    return tuple(names[:limit])
+
+
+def suggested_params(table: RunTable, limit: int = PARAMS_SHOWN) -> tuple[str, ...]:
+    """Params that tell runs apart: more than one value, most widely set first."""
+    import pyarrow.compute as pc
+
+    wide = table.params
+    telling = [name for name in wide.column_names if pc.count_distinct(wide[name]).as_py() > 1]
+    return tuple(sorted(telling, key=lambda name: (wide[name].null_count, name))[:limit])
+
+
+def own_tags(table: RunTable) -> tuple[str, ...]:
+    """Tags that people set; MLflow's own bookkeeping is left out."""
+    return tuple(name for name in table.tags.column_names if not name.startswith("mlflow."))
+
+
+def shown_columns(
+    table: RunTable, metrics: Sequence[str], params: Sequence[str], tags: Sequence[str] = ()
+) -> pa.Table:
+    """One row a run: name, status, started, duration, user, git, data, then the chosen columns.
+
+    Metric columns are named ``metrics.<key>`` and so on. Chosen keys that no run has are left out.
+    """
+    import pyarrow as pa
+
+    frame = table.attributes
+    columns = {
+        "name": frame["name"],
+        "status": frame["status"],
+        "started": frame["start_time"],
+        "duration": frame["duration_s"],
+    }
+    for prefix, wide, keys in (
+        ("metrics", table.metrics, metrics),
+        ("params", table.params, params),
+        ("tags", table.tags, tags),
+    ):
+        columns |= {f"{prefix}.{key}": wide[key] for key in keys if key in wide.column_names}
+    return pa.table(
+        columns
+        | {
+            "experiment": frame["experiment"],
+            "user": frame["user"],
+            "git": _short(_tag(table, GIT_COMMIT_TAG)),
+            "data": _short(data_hashes(table)),
+            "run_id": frame["run_id"],
+        }
+    )
+
+
+def data_hashes(table: RunTable) -> pa.Array:
+    """Content hash of each run's training data: its tag, else the digest of its training data set."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    tagged = _tag(table, DATA_HASH_TAG)
+    training = table.datasets.filter(
+        pc.is_in(table.datasets["context"], value_set=pa.array(["", "train", "training"]))
+    ).sort_by([("name", "ascending"), ("digest", "ascending"), ("context", "ascending")])
+    rows = pc.index_in(as_array(table.attributes["run_id"]), value_set=training["run_id"])
+    return pc.coalesce(tagged, as_array(training["digest"].take(rows)))
+
+
+def running(table: RunTable) -> int:
+    """How many runs of the table have not ended."""
+    import pyarrow.compute as pc
+
+    return pc.sum(pc.equal(table.attributes["status"], "RUNNING")).as_py() or 0
+
+
+def fingerprint(table: RunTable) -> str:
+    """A text that changes when the runs, their order or their statuses do."""
+    import hashlib
+
+    seen = hashlib.sha256()
+    for name in ("run_id", "status"):
+        seen.update("\n".join(table.attributes[name].to_pylist()).encode())
+    return seen.hexdigest()[:16]
+
+
+def _tag(table: RunTable, name: str) -> pa.Array:
+    import pyarrow as pa
+
+    return (
+        as_array(table.tags[name]) if name in table.tags.column_names else pa.nulls(len(table), pa.string())
+    )
+
+
+def _short(column: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.utf8_slice_codeunits(column, 0, SHORT)

@@ -1,0 +1,91 @@
+"""A run's artifacts: folders to walk, and safe previews."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import ModelDeskError
+from core.experiments.preview import Preview, preview_of
+from core.experiments.types import Artifact
+from dashboard import services
+from dashboard.palette import MISSING
+from dashboard.parts.failure import show_failure
+
+WALKED = 200
+
+
+def artifact_browser(run_id: str) -> None:
+    """Everything the run stored, and a look at one file."""
+    try:
+        files = _files(run_id)
+    except ModelDeskError as error:
+        show_failure(error)
+        return
+    if not files:
+        st.info("This run stored no artifacts, or they have been deleted.", icon=":material/inbox:")
+        return
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        st.dataframe(
+            pd.DataFrame([{"file": file.path, "size": _size(file.size)} for file in files]),
+            hide_index=True,
+            alt="Artifacts of the run",
+        )
+        if len(files) == WALKED:
+            st.caption(f"The first {WALKED} files.")
+    with right:
+        chosen = st.selectbox(
+            "Look at", files, format_func=lambda file: file.path, key=f"artifact of {run_id}"
+        )
+        _show(run_id, chosen)
+
+
+def _files(run_id: str) -> list[Artifact]:
+    waiting, files = [""], []
+    while waiting and len(files) < WALKED:
+        entries = services.artifacts(run_id, waiting.pop(0))
+        waiting += [entry.path for entry in entries if entry.is_dir]
+        files += [entry for entry in entries if not entry.is_dir]
+    return files[:WALKED]
+
+
+def _show(run_id: str, file: Artifact) -> None:
+    kind, reason = preview_of(file)
+    if kind is Preview.NONE:
+        st.info(reason, icon=":material/visibility_off:")
+        return
+    try:
+        content = services.artifact_preview(run_id, file.path)
+    except ModelDeskError as error:
+        show_failure(error)
+        return
+    text = content.decode("utf-8", "replace")
+    if kind is Preview.IMAGE:
+        st.image(content, caption=file.path)
+    elif kind is Preview.JSON and (parsed := _parsed(text)) is not None:
+        st.json(parsed)
+    else:
+        st.code(text, language=None, height=420)
+
+
+def _parsed(text: str) -> dict | list | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return MISSING
+    return (
+        f"{size:,} B"
+        if size < 1024
+        else f"{size / 1024:,.0f} KB"
+        if size < 1024**2
+        else f"{size / 1024**2:,.1f} MB"
+    )

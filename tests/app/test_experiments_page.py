@@ -1,0 +1,88 @@
+"""The Experiments and Run pages on a real store: what they show, refuse and hand on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.contract.experiments_store import OddStore, build
+from tests.model_store import new_model_store
+
+APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> OddStore:
+    folder = tmp_path_factory.mktemp("pages")
+    found = build(new_model_store(folder).uri, folder)
+    (folder / "modeldesk.toml").write_text('[mlflow]\ntracking_uri = "sqlite:///mlflow.db"\n')
+    os.environ["MODELDESK_WORKSPACE"] = str(folder)
+    yield found
+    del os.environ["MODELDESK_WORKSPACE"]
+
+
+def page(name: str, **query: str) -> AppTest:
+    test = AppTest.from_file(APP, default_timeout=90)
+    for key, value in query.items():
+        test.query_params[key] = value
+    return test.run().switch_page(f"app_pages/{name}.py").run()
+
+
+def table(test: AppTest):
+    (frame,) = [item.value for item in test.dataframe if "run_id" in getattr(item.value, "columns", ())]
+    return frame
+
+
+def test_the_largest_experiment_newest_first(store):
+    test = page("experiments")
+    assert not test.exception
+    assert test.selectbox(key="experiment").value == "diagnosis"
+    assert list(table(test)["name"])[:2] == ["orphan", "child"]
+    assert "◔ RUNNING" in set(table(test)["status"])
+
+
+def test_a_search_narrows_and_a_wrong_one_points_at_the_character(store):
+    test = page("experiments", experiment="diagnosis")
+    test.text_input(key="q").set_value("metrics.auroc > 0.85").run()
+    assert list(table(test)["name"]) == ["better", "base"]
+    test.text_input(key="q").set_value("metrics.auroc > 'high'").run()
+    assert "a metric is compared with a number" in test.error[0].value
+    assert test.code[0].value.splitlines()[1] == " " * 16 + "^"
+    test.text_input(key="q").set_value("params.depth > 99").run()
+    assert any("No run matches" in item.value for item in test.markdown) and not test.exception
+
+
+def test_nothing_selected_says_what_to_do(store):
+    buttons = {item.label: item for item in page("experiments").button}
+    assert buttons["Compare runs"].disabled and buttons["Compare with production"].disabled
+
+
+def test_one_run_in_full_without_its_rows(store):
+    test = page("run", run=store.runs["base"])
+    assert not test.exception
+    assert test.title[0].value == "base"
+    test.selectbox(key=f"artifact of {store.runs['base']}").select_index(2).run()
+    assert any("rows of patients" in item.value for item in test.info)
+
+
+@pytest.mark.parametrize("name", ["odd values", "running", "nothing at all", "a/b 🫀", "better"])
+def test_odd_runs_have_a_page(store, name):
+    assert not page("run", run=store.runs[name]).exception
+
+
+@pytest.mark.parametrize("run", ["", "0" * 32, "'; DROP TABLE runs"])
+def test_no_such_run_is_a_sentence(store, run):
+    test = page("run", run=run)
+    assert not test.exception
+    assert not run or "There is no run" in test.error[0].value
+
+
+def test_a_store_that_is_gone_is_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "modeldesk.toml").write_text('[mlflow]\ntracking_uri = "sqlite:///nowhere.db"\n')
+    monkeypatch.setenv("MODELDESK_WORKSPACE", str(tmp_path))
+    test = page("experiments")
+    assert not test.exception
+    assert "does not exist" in test.error[0].value
