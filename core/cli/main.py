@@ -7,10 +7,11 @@ import sys
 
 import typer
 
-from core.cli import demo, deployd, drift, lineage, notify, performance, pipeline, runs
+from core.cli import audit, demo, deployd, drift, lineage, notify, performance, pipeline, registry, runs
 from core.cli.compare import compare
 from core.cli.deploy import deploy, rollback
 from core.cli.monitor import monitor
+from core.cli.status import as_of, freeze_app, history, reconcile, status
 from core.errors import ExitCode, ModelDeskError
 
 app = typer.Typer(
@@ -32,6 +33,14 @@ app.add_typer(runs.app, name="runs")
 app.command()(compare)
 app.command()(deploy)
 app.command()(rollback)
+app.command()(registry.promote)
+app.add_typer(registry.app, name="registry")
+app.command()(status)
+app.command()(history)
+app.command("as-of")(as_of)
+app.command()(reconcile)
+app.add_typer(freeze_app, name="freeze")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -1,0 +1,97 @@
+"""``python -m core audit``: check, anchor and export the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.errors import ExitCode
+
+app = typer.Typer(help="Check, anchor and export the record of decisions.", no_args_is_help=True)
+
+
+@app.command()
+def verify(
+    anchor: Annotated[
+        Path | None,
+        typer.Option("--anchor", help="A file from `audit anchor`: shows a cut or rebuilt chain."),
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Recompute every hash and link of the ledger; exit code 8 when one does not fit.
+
+    Example: python -m core audit verify --anchor anchor.json --output json
+    """
+    from core.ledger.anchors import read_anchor
+    from core.workspace import open_workspace
+
+    found = open_workspace(workspace).ledger.verify(read_anchor(anchor) if anchor else None)
+    if output is Output.JSON:
+        problems = [{"seq": p.seq, "kind": str(p.kind), "detail": p.detail} for p in found.problems]
+        document = {"ok": found.ok, "events": found.events, "head": found.head, "problems": problems}
+        print_json(document | {"anchored": found.anchored, "notices": list(found.notices)})
+    else:
+        rows = [[p.seq, str(p.kind), p.detail] for p in found.problems]
+        print_table(["seq", "kind", "detail"], rows, output)
+    log(found.sentence)
+    for notice in found.notices:
+        log(notice)
+    if not found.ok:
+        raise typer.Exit(ExitCode.INTEGRITY)
+
+
+@app.command()
+def anchor(
+    out: Annotated[Path, typer.Option("--out", help="Where to write it; keep it away from the ledger.")],
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Write down how many events there are and the hash that stands for all of them.
+
+    Example: python -m core audit anchor --out anchor.json
+    """
+    from core.ledger.anchors import write_anchor
+    from core.ledger.canonical import instant_text
+    from core.workspace import open_workspace
+
+    written = open_workspace(workspace).ledger.anchor()
+    write_anchor(written, out)
+    if output is Output.JSON:
+        document = {"file": str(out), "events": written.events, "head": written.hash}
+        print_json(document | {"at": instant_text(written.at)})
+        return
+    print_table(["file", "events", "head"], [[out, written.events, written.hash]], output)
+
+
+@app.command()
+def export(
+    model: Annotated[str | None, typer.Option("--model", help="Only events about this model.")] = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.JSON,
+) -> None:
+    """Every event, for an auditor; the export itself is recorded.
+
+    Example: python -m core audit export --model diagnosis-risk > events.json
+    """
+    from core.access import Action, local_actor, require
+    from core.ledger.canonical import digest
+    from core.ledger.events import ExportMade
+    from core.registry.words import event_facts
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    actor = local_actor(ws.settings)
+    require(ws.settings, actor, Action.EXPORT, model or "")
+    records = ws.ledger.records(model=model)
+    facts = [event_facts(record) for record in records]
+    event = ExportMade(model=model or "", what="audit extract", sha256=digest(facts))
+    ws.ledger.append(event, actor)
+    if output is Output.JSON:
+        print_json({"events": facts, "sha256": event.sha256})
+        return
+    columns = ["seq", "at", "actor", "kind", "model", "environment", "reason"]
+    print_table(columns, [[fact[name] for name in columns] for fact in facts], output)

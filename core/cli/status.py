@@ -1,0 +1,252 @@
+"""``status``, ``history``, ``as-of``, ``reconcile`` and ``freeze``: what serves, what served, and who decided."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.errors import BadInput, ExitCode
+
+if TYPE_CHECKING:
+    from core.deploy.types import EndpointStatus
+    from core.registry.standing import Standing
+    from core.workspace import Workspace
+
+ModelArgument = Annotated[str, typer.Argument(help="The registered model.")]
+EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
+
+freeze_app = typer.Typer(help="Refuse promotions of a model, or allow them again.", no_args_is_help=True)
+
+
+def status(
+    model: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """What is live per model and environment: the ledger's word, MLflow's and the serving engine's.
+
+    Example: python -m core status diagnosis-risk --output json
+    """
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    endpoints = [_endpoint(standing, seen) for standing, seen in _seen(ws, model)]
+    if output is Output.JSON:
+        print_json({"endpoints": endpoints})
+        return
+    columns = ["model", "environment", "live", "since", "by", "alias", "serving", "in sync", "frozen"]
+    rows = [
+        [
+            item["model"],
+            item["environment"],
+            (item["live"] or {}).get("version"),
+            (item["live"] or {}).get("since"),
+            (item["live"] or {}).get("by"),
+            item["registry_says"],
+            item["serving_says"],
+            item["in_sync"],
+            item["frozen"],
+        ]
+        for item in endpoints
+    ]
+    print_table(columns, rows, output)
+
+
+def history(
+    model: ModelArgument, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+) -> None:
+    """Everything that was decided about a model, oldest first.
+
+    Example: python -m core history diagnosis-risk --output markdown
+    """
+    from core.registry.words import event_facts
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    records = ws.ledger.records(model=model)
+    if not records:
+        ws.registry.model(model)
+    events = [event_facts(record) for record in records]
+    if output is Output.JSON:
+        print_json({"events": events})
+        return
+    columns = ["at", "actor", "sentence", "reason"]
+    # The intent before each outcome is for auditors: the JSON has it.
+    shown = [event for event in events if event["kind"] != "operation_started"]
+    print_table(columns, [[event[name] for name in columns] for event in shown], output)
+
+
+def as_of(
+    date: Annotated[
+        str, typer.Argument(help="A day (its end, UTC) or a time: 2026-03-03, 2026-03-03T09:00Z.")
+    ],
+    model: ModelArgument,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Which version was live at a time in the past, and who approved it.
+
+    Example: python -m core as-of 2026-03-03 diagnosis-risk
+    """
+    from core.registry.standing import live_then
+    from core.workspace import open_workspace
+
+    at = moment(date)
+    found = live_then(open_workspace(workspace), model, at)
+    if output is Output.JSON:
+        environments = {
+            item.environment: {
+                "version": item.version,
+                "approved_by": list(item.approved_by),
+                "since": item.since.isoformat() if item.since else None,
+                "by": item.by or None,
+            }
+            for item in found
+        }
+        print_json({"model": model, "at": at.isoformat(), "environment": environments})
+        return
+    rows = [
+        [item.environment, item.version, item.since, item.by or None, ", ".join(item.approved_by) or None]
+        for item in found
+    ]
+    print_table(["environment", "version", "since", "by", "approved by"], rows, output)
+
+
+def reconcile(
+    repair: Annotated[
+        str | None,
+        typer.Option("--repair", metavar="MODEL", help="Put this model's alias back to the ledger's word."),
+    ] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option("--accept", metavar="MODEL", help="Take what MLflow says as the new live version."),
+    ] = None,
+    environment: EnvironmentOption = "production",
+    reason: ReasonOption = "",
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Ledger, alias and serving side by side; exit code 9 when they differ. Moves from outside are recorded.
+
+    Example: python -m core reconcile --repair diagnosis-risk --reason "moved by hand in MLflow"
+    """
+    from core.access import local_actor
+    from core.registry import standing
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    for record in standing.detect_outside_moves(ws, standing.standings(ws)):
+        log(f"{record.model}: {record.payload['alias']} was moved outside Model Desk.")
+    if name := repair or accept:
+        actor = local_actor(ws.settings)
+        standing.repair(ws, name, environment, actor, reason, accept=accept is not None)
+    items = [_item(found, seen) for found, seen in _seen(ws, None)]
+    if output is Output.JSON:
+        print_json({"items": items})
+    else:
+        columns = ["model", "environment", "ledger", "alias", "serving", "in_sync"]
+        print_table(columns, [[item[name] for name in columns] for item in items], output)
+    if not all(item["in_sync"] for item in items):
+        raise typer.Exit(ExitCode.OUT_OF_SYNC)
+
+
+@freeze_app.command("set")
+def freeze_set(
+    model: ModelArgument,
+    reason: ReasonOption = "",
+    environment: EnvironmentOption = "production",
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Refuse promotions of a model until the freeze is lifted; rolling back stays possible.
+
+    Example: python -m core freeze set diagnosis-risk --reason "audit week"
+    """
+    from core.access import local_actor
+    from core.registry.freezes import freeze
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    freeze(ws, model, environment, local_actor(ws.settings), reason)
+    log(f"Promotions of {model} in {environment} are frozen.")
+
+
+@freeze_app.command("lift")
+def freeze_lift(
+    model: ModelArgument,
+    reason: ReasonOption = "",
+    environment: EnvironmentOption = "production",
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Allow promotions of a model again.
+
+    Example: python -m core freeze lift diagnosis-risk --reason "cause understood"
+    """
+    from core.access import local_actor
+    from core.registry.freezes import lift
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    lift(ws, model, environment, local_actor(ws.settings), reason)
+    log(f"Promotions of {model} in {environment} are possible again.")
+
+
+def moment(text: str) -> datetime:
+    """A day means its end, a time without a zone is UTC. Raises BadInput."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"'{text}' is no date.", "Write 2026-03-03 or 2026-03-03T09:00Z.") from error
+    if len(text) == len("2026-03-03"):
+        at = datetime.combine(at.date(), time.max)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _seen(ws: Workspace, model: str | None) -> list[tuple[Standing, EndpointStatus | None]]:
+    from core.deploy.observe import observe
+    from core.registry.standing import standings
+
+    observed = {(item.key.model, item.key.environment): item for item in observe(ws)}
+    return [(item, observed.get((item.model, item.environment))) for item in standings(ws, model)]
+
+
+def _endpoint(standing: Standing, seen: EndpointStatus | None) -> dict[str, Any]:
+    live, version = standing.live, standing.live.version if standing.live else standing.alias_version
+    previous = standing.previous
+    return {
+        "model": standing.model,
+        "environment": standing.environment,
+        "live": {
+            "version": version,
+            "since": live.since.isoformat() if live else None,
+            "by": live.by.printed_name if live else None,
+            "sha256": (seen.live_sha256 if seen else None) or (live.sha256 if live else "") or None,
+        },
+        "previous": {"version": previous.version, "warm": bool(seen and seen.previous_warm)}
+        if previous
+        else None,
+        "traffic": {str(number): share for number, share in (seen.traffic if seen else {}).items()},
+        "health": str(seen.health) if seen else "not served",
+        "registry_says": standing.alias_version,
+        "serving_says": seen.serving_says if seen else None,
+        "in_sync": _item(standing, seen)["in_sync"],
+        "frozen": standing.freeze is not None,
+    }
+
+
+def _item(standing: Standing, seen: EndpointStatus | None) -> dict[str, Any]:
+    decided = standing.live.version if standing.live else None
+    served = seen.serving_says if seen else None
+    agrees = served is None or served == (decided if decided is not None else standing.alias_version)
+    return {
+        "model": standing.model,
+        "environment": standing.environment,
+        "ledger": decided,
+        "alias": standing.alias_version,
+        "serving": served,
+        "in_sync": standing.in_sync and agrees,
+        "unfinished": standing.unfinished.payload["operation_id"] if standing.unfinished else None,
+    }

@@ -1,0 +1,32 @@
+"""Anchor files: the head of the chain, written down to be kept where the ledger's keeper cannot reach it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from core.errors import BadInput, Unavailable
+from core.ledger.canonical import instant, instant_text
+from core.ledger.types import Anchor
+
+
+def write_anchor(anchor: Anchor, file: Path) -> None:
+    """Write ``anchor`` as a small JSON file. Raises Unavailable."""
+    document = {"events": anchor.events, "head": anchor.hash, "at": instant_text(anchor.at)}
+    try:
+        file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Unavailable(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+
+
+def read_anchor(file: Path) -> Anchor:
+    """The anchor in ``file``. Raises BadInput when there is none."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return Anchor(events=int(document["events"]), hash=str(document["head"]), at=instant(document["at"]))
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}.", "Name the file that was kept.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{file} is no anchor file.", "`audit anchor --out FILE` writes one: events, head, at."
+        ) from error

@@ -1,0 +1,41 @@
+"""Freezing promotions of a model, and lifting the freeze."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.access import Action, Actor, require
+from core.errors import BadInput, Conflict
+from core.ledger.events import FreezeLifted, FreezeSet
+from core.registry.plans import alias_of
+
+if TYPE_CHECKING:
+    from core.ledger.types import Record
+    from core.workspace import Workspace
+
+
+def freeze(ws: Workspace, model: str, environment: str, actor: Actor, reason: str) -> Record:
+    """Refuse promotions of ``model`` in ``environment`` from now on. Raises Refused, NotFound and BadInput."""
+    require(ws.settings, actor, Action.FREEZE, model, environment)
+    _check(ws, environment, reason)
+    ws.registry.model(model)
+    event = FreezeSet(model=model, environment=environment, reason=reason)
+    return ws.ledger.append(event, actor)
+
+
+def lift(ws: Workspace, model: str, environment: str, actor: Actor, reason: str) -> Record:
+    """Allow promotions again. Raises Conflict when nothing is frozen (somebody may have been first)."""
+    require(ws.settings, actor, Action.LIFT_FREEZE, model, environment)
+    _check(ws, environment, reason)
+    with ws.ledger.exclusive(f"alias {model}"):
+        held = ws.ledger.state().freeze(model, environment)
+        if held is None:
+            raise Conflict(f"{model} in {environment} is not frozen.", "There is nothing to lift.")
+        event = FreezeLifted(model=held.model, environment=held.environment, reason=reason)
+        return ws.ledger.append(event, actor)
+
+
+def _check(ws: Workspace, environment: str, reason: str) -> None:
+    alias_of(ws, environment)
+    if not reason.strip():
+        raise BadInput("Say why: the reason goes on the record.", 'Add --reason "...".')

@@ -1,0 +1,175 @@
+"""What was decided, next to what MLflow says: per model and environment, now or on a day in the past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from core.access import UNKNOWN, Action, Actor, require
+from core.errors import BadInput, NotFound
+from core.ledger.events import AliasMovedOutside, AliasReconciled, OperationFailed
+from core.ledger.types import Record
+from core.registry.plans import alias_of
+from core.registry.promotion import outside_key
+
+if TYPE_CHECKING:
+    from core.ledger.state import Freeze, Service, State
+    from core.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One model in one environment. ``alias_version`` is MLflow's word, ``live`` the ledger's."""
+
+    model: str
+    environment: str
+    alias: str
+    alias_version: int | None
+    live: Service | None
+    previous: Service | None
+    freeze: Freeze | None
+    unfinished: Record | None = None
+
+    @property
+    def in_sync(self) -> bool:
+        """False when the alias is not what was decided; without any decision there is nothing to compare."""
+        return self.unfinished is None and (self.live is None or self.live.version == self.alias_version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveThen:
+    """What was live at a time in the past, and whose signatures released it."""
+
+    environment: str
+    version: int | None
+    since: datetime | None
+    by: str
+    approved_by: tuple[str, ...]
+
+
+def standings(ws: Workspace, model: str | None = None) -> tuple[Standing, ...]:
+    """Every model and environment that has an alias or a decision; raises NotFound for an unknown model."""
+    state = ws.ledger.state()
+    models = ws.registry.models() if model is None else (ws.registry.model(model),)
+    unfinished = {(item.model, item.environment): item for item in state.unfinished.values()}
+    found = []
+    for item in models:
+        for environment, alias in ws.settings.environments.items():
+            version = item.aliases.get(alias)
+            live = state.live(item.name, environment)
+            if version is None and live is None:
+                continue
+            found.append(
+                Standing(
+                    model=item.name,
+                    environment=environment,
+                    alias=alias,
+                    alias_version=version,
+                    live=live,
+                    previous=next(iter(state.last_good(item.name, environment)), None),
+                    freeze=state.freeze(item.name, environment),
+                    unfinished=unfinished.get((item.name, environment)),
+                )
+            )
+    return tuple(found)
+
+
+def detect_outside_moves(ws: Workspace, found: tuple[Standing, ...]) -> tuple[Record, ...]:
+    """Record, once each, the aliases that somebody moved without the desk; the actor is unknown."""
+    records = []
+    for standing in found:
+        if standing.in_sync or standing.live is None or standing.unfinished:
+            continue
+        event = AliasMovedOutside(
+            model=standing.model,
+            environment=standing.environment,
+            alias=standing.alias,
+            from_version=standing.live.version,
+            to_version=standing.alias_version,
+            reason="found by comparing MLflow with the ledger",
+        )
+        key = outside_key(standing.model, standing.alias, standing.live, standing.alias_version)
+        records.append(ws.ledger.append(event, UNKNOWN, key=key))
+    return tuple(records)
+
+
+def repair(
+    ws: Workspace, model: str, environment: str, actor: Actor, reason: str, *, accept: bool = False
+) -> Record:
+    """Put the alias back to what was decided, or ``accept`` what MLflow says as the new live version.
+
+    Also closes an operation that was begun and never finished. Raises Refused without the right, BadInput when
+    there is nothing to repair or no reason, and what moving an alias raises.
+    """
+    require(ws.settings, actor, Action.RECONCILE, model, environment)
+    if not reason.strip():
+        raise BadInput("A repair needs a reason.", "Say what happened, as far as you know.")
+    alias = alias_of(ws, environment)
+    with ws.ledger.exclusive(f"alias {model}"):
+        state = ws.ledger.state()
+        _close_unfinished(ws, state, model, environment, actor)
+        live = state.live(model, environment)
+        now = ws.registry.model(model).aliases.get(alias)
+        if live is None and not (accept and now):
+            raise BadInput(
+                f"The ledger has no decision about {model} in {environment}.", "Promote a version."
+            )
+        target = now if accept else live.version if live else None
+        if target is None:
+            raise BadInput(
+                f"{model}@{alias} is unset: there is nothing to accept.", "Repair without --accept."
+            )
+        if not accept:
+            ws.registry.move_alias(model, alias, target, now)
+        event = AliasReconciled(
+            model=model,
+            environment=environment,
+            reason=reason,
+            alias=alias,
+            from_version=now if not accept else live.version if live else None,
+            to_version=target,
+            accepted=accept,
+        )
+        return ws.ledger.append(event, actor)
+
+
+def live_then(ws: Workspace, model: str, at: datetime) -> tuple[LiveThen, ...]:
+    """What the ledger says was live at ``at`` in each environment; nothing is asked of MLflow."""
+    state = ws.ledger.state(until=at)
+    environments = {place[1] for place in state.services if place[0] == model}
+    if not environments and not any(place[0] == model for place in ws.ledger.state().services):
+        raise NotFound(f"The ledger has no decision about a model '{model}'.", "See `history MODEL`.")
+    return tuple(
+        _then(state, model, environment)
+        for environment in dict.fromkeys((*ws.settings.environments, *sorted(environments)))
+    )
+
+
+def _then(state: State, model: str, environment: str) -> LiveThen:
+    live = state.live(model, environment)
+    request = state.requests.get(live.request_id) if live else None
+    return LiveThen(
+        environment=environment,
+        version=live.version if live else None,
+        since=live.since if live else None,
+        by=live.by.printed_name if live else "",
+        approved_by=tuple(item.event.printed_name for item in request.signatures) if request else (),
+    )
+
+
+def _close_unfinished(ws: Workspace, state: State, model: str, environment: str, actor: Actor) -> None:
+    for record in state.unfinished.values():
+        if (record.model, record.environment) == (model, environment):
+            event = OperationFailed(
+                model=model,
+                environment=environment,
+                reason="it was begun and never finished; closed by a repair",
+                operation_id=record.payload["operation_id"],
+                verb=record.payload["verb"],
+                from_version=record.payload["from_version"],
+                to_version=record.payload["to_version"],
+                live_version=None,
+                error="Unfinished",
+            )
+            ws.ledger.append(event, actor)
