@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,3 +21,51 @@ def corpus() -> Path:
     if not folder.is_dir():
         pytest.skip("the reference corpus is not on this machine (set MODELDESK_CORPUS)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_workspace() -> Path:
+    """A finished demo workspace to read from; never write into it.
+
+    It is built once (two to three minutes) below .cache/ and built anew when its sources change, and each
+    week because its inference log ends "today". Workers of pytest-xdist wait for one build.
+    """
+    from core.demo.create import create
+
+    now = datetime.now(UTC)
+    cache = ROOT / ".cache"
+    cache.mkdir(exist_ok=True)
+    folder = cache / f"demo-{now:%G-%V}-{_demo_sources()}"
+    with (cache / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        create(folder, now=now)
+    return folder
+
+
+@pytest.fixture
+def demo_copy(demo_workspace: Path, tmp_path: Path) -> Path:
+    """A demo workspace of the test's own, to change at will."""
+    return _copied(demo_workspace, tmp_path / "demo")
+
+
+@pytest.fixture(scope="session")
+def demo_session_copy(demo_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo workspace that the tests of one worker share: a server may write its caches beside it."""
+    return _copied(demo_workspace, tmp_path_factory.mktemp("workspace") / "demo")
+
+
+def _copied(workspace: Path, target: Path) -> Path:
+    from core.demo.relocate import relocate
+
+    shutil.copytree(workspace, target, symlinks=True)
+    relocate(target)
+    return target
+
+
+def _demo_sources() -> str:
+    """A hash of what the demo is built from: its own code, and the packages that train and store."""
+    digest = hashlib.sha256((ROOT / "requirements.txt").read_bytes())
+    for file in sorted((ROOT / "core" / "demo").rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
