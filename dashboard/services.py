@@ -20,15 +20,22 @@ from dashboard.palette import moment
 
 if TYPE_CHECKING:
     from core.access import Actor
-    from core.attention import Overview
+    from core.attention import Glance, Overview
     from core.compare.disagreement import Segment
     from core.compare.importance import Importance
     from core.compare.types import Comparison, Item
+    from core.deploy.release import Released, ReleasePlan
+    from core.deploy.types import Operation
+    from core.deploy.views import Views
     from core.drift.monitor import MonitorReport
     from core.drift.shape import LevelShape, NumericShape
     from core.drift.trend import TrendWindow
     from core.experiments.types import Artifact, Experiment, History, Run, RunTable
+    from core.ledger.state import Request
+    from core.ledger.types import Record
     from core.lineage.types import Graph
+    from core.registry.catalogue import AsOf, Entry
+    from core.registry.types import Signature
 
 
 def workspace() -> Workspace:
@@ -273,3 +280,219 @@ def artifact_preview(run_id: str, path: str) -> bytes:
 @st.cache_data(ttl=30, max_entries=32, show_spinner=False, hash_funcs={Workspace: id})
 def _artifact_preview(ws: Workspace, run_id: str, path: str) -> bytes:
     return ws.runs.artifact(run_id, path)
+
+
+# Deploy
+
+
+def endpoint_views() -> Views:
+    """Every endpoint as decided, mirrored and serving; with MLflow down, what the ledger last recorded."""
+    return _endpoint_views(workspace())
+
+
+@st.cache_data(ttl=3, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
+def _endpoint_views(ws: Workspace) -> Views:
+    from core.deploy.views import endpoint_views
+
+    return endpoint_views(ws)
+
+
+def rollback_plan(model: str, environment: str) -> ReleasePlan | ModelDeskError:
+    """The plan to go back to the last good version, or why there is none."""
+    from core.deploy.release import plan_rollback
+
+    try:
+        return plan_rollback(workspace(), model, environment)
+    except ModelDeskError as error:
+        return error
+
+
+def deploy_plan(
+    model: str, version: int, environment: str, expects: int | None
+) -> ReleasePlan | ModelDeskError:
+    """The plan to make a version live where ``expects`` is live, or why there is none."""
+    from core.deploy.release import plan_deploy
+
+    try:
+        return plan_deploy(workspace(), model, version, environment, expects=expects)
+    except ModelDeskError as error:
+        return error
+
+
+def carry_out_release(plan: ReleasePlan, actor: Actor, reason: str, key: str, acknowledged: bool) -> Released:
+    """Do what the plan says, once per ``key``; MLflow is told in the background."""
+    from core.deploy import jobs, release
+
+    try:
+        return release.carry_out(workspace(), plan, actor, reason, key, acknowledged=acknowledged)
+    finally:
+        jobs.tell_later(workspace())
+        forget()
+
+
+def start_release(plan: ReleasePlan, actor: Actor, reason: str, key: str) -> None:
+    """Begin a deployment that goes on when the browser is closed."""
+    from core.deploy import jobs
+
+    jobs.start(workspace(), plan, actor, reason, key)
+    forget()
+
+
+def release_outcome(key: str) -> Released | ModelDeskError | None:
+    """What became of a deployment that was begun here."""
+    from core.deploy import jobs
+
+    return jobs.outcome(key)
+
+
+def has_engine() -> bool:
+    """True when deployments move traffic, False when they move the alias alone."""
+    return workspace().deployments.serves
+
+
+def running_operation(model: str, environment: str) -> str | None:
+    """The id of the deployment or rollback that runs now."""
+    last = last_operation(model, environment)
+    return last.id if last and last.finished_at is None else None
+
+
+def last_operation(model: str, environment: str) -> Operation | None:
+    """The newest deployment or rollback of an endpoint, with its steps."""
+    from core.deploy.types import EndpointKey
+
+    journal = workspace().deployments.journal
+    found = journal.operations(EndpointKey(model, environment), limit=1)
+    return journal.operation(found[0].id) if found else None
+
+
+def operation(operation_id: str) -> Operation:
+    """One deployment or rollback with its steps, as it stands now."""
+    return workspace().deployments.journal.operation(operation_id)
+
+
+def version_numbers(model: str) -> tuple[int, ...]:
+    """The versions of a model, newest first; none while MLflow does not answer."""
+    return _version_numbers(workspace(), model)
+
+
+@st.cache_data(ttl=20, max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _version_numbers(ws: Workspace, model: str) -> tuple[int, ...]:
+    try:
+        return tuple(version.version for version in ws.registry.versions(model))
+    except ModelDeskError:
+        return ()
+
+
+def served_words(model: str, environment: str, version: int | None) -> str:
+    """How long a version served, for the rollback card."""
+    from dashboard.palette import duration
+
+    stretches = workspace().ledger.state().services.get((model, environment), ())
+    own = [item for item in stretches if item.version == version]
+    seconds = sum(((item.until or datetime.now(UTC)) - item.since).total_seconds() for item in own)
+    return f"served {duration(seconds)}" if own else "never served here, as far as the ledger knows"
+
+
+def deploy_history(model: str, environment: str) -> tuple[Record, ...]:
+    """What happened to an endpoint, newest first."""
+    from core.deploy.types import EndpointKey
+    from core.deploy.views import history
+
+    return history(workspace(), EndpointKey(model, environment))
+
+
+def deploy_timeline(model: str, environment: str) -> str:
+    """The endpoint's history as Markdown."""
+    from core.deploy.types import EndpointKey
+    from core.deploy.views import timeline
+
+    return timeline(workspace(), EndpointKey(model, environment))
+
+
+# Registry
+
+
+def model_names() -> tuple[str, ...]:
+    """Registered models, by name. Raises Unavailable."""
+    return _model_names(workspace())
+
+
+@st.cache_data(ttl=20, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
+def _model_names(ws: Workspace) -> tuple[str, ...]:
+    return tuple(model.name for model in ws.registry.models())
+
+
+def overview_models() -> tuple[Glance, ...]:
+    """Every model at a glance."""
+    from core.access import local_actor
+
+    ws = workspace()
+    return _overview(ws, local_actor(ws.settings)).models
+
+
+def versions(model: str) -> tuple[Entry, ...]:
+    """The versions of a model with their runs, newest first. Raises NotFound and Unavailable."""
+    return _versions(workspace(), model)
+
+
+@st.cache_data(ttl=20, max_entries=32, show_spinner="Reading versions…", hash_funcs={Workspace: id})
+def _versions(ws: Workspace, model: str) -> tuple[Entry, ...]:
+    from core.registry.catalogue import entries
+
+    return entries(ws, model)
+
+
+def version(model: str, number: int) -> Entry:
+    """One version with its run. Raises NotFound and Unavailable."""
+    return _version(workspace(), model, number)
+
+
+@st.cache_data(ttl=20, max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _version(ws: Workspace, model: str, number: int) -> Entry:
+    from core.registry.catalogue import entry
+
+    return entry(ws, model, number)
+
+
+def champion(model: str) -> Entry | None:
+    """The version that the production alias names; None without one."""
+    ws = workspace()
+    number = ws.registry.model(model).aliases.get(ws.settings.environments.get("production", "champion"))
+    return None if number is None else version(model, number)
+
+
+def signature(model: str, number: int) -> Signature | ModelDeskError:
+    """Inputs and outputs of a version, or why they cannot be read."""
+    return _signature(workspace(), model, number)
+
+
+@st.cache_data(ttl=600, max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _signature(ws: Workspace, model: str, number: int) -> Signature | ModelDeskError:
+    try:
+        return ws.registry.signature(model, number)
+    except ModelDeskError as error:
+        return error
+
+
+def as_of(model: str, at: datetime) -> tuple[AsOf, ...]:
+    """What was live at a moment, per environment, and who had approved it."""
+    from core.registry.catalogue import as_of
+
+    return as_of(workspace(), model, at)
+
+
+def requests(model: str) -> tuple[Request, ...]:
+    """Requests for a release of a model, newest first."""
+    found = workspace().ledger.state().requests.values()
+    return tuple(
+        sorted((item for item in found if item.opened.model == model), key=lambda item: item.at, reverse=True)
+    )
+
+
+def version_history(model: str, number: int) -> tuple[Record, ...]:
+    """Decisions about one version, newest first."""
+    records = workspace().ledger.records(model=model)
+    about = ("version", "to_version", "from_version")
+    return tuple(
+        record for record in reversed(records) if number in [record.payload.get(name) for name in about]
+    )

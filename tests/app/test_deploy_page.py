@@ -1,0 +1,73 @@
+"""The Deploy page without a browser: empty, with an alias alone, with a rollback, and with MLflow down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.workspace import Workspace
+from tests.deploy_workspace import MODEL, make_workspace
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+
+
+@pytest.fixture
+def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    ws = make_workspace(tmp_path, engine="none")
+    monkeypatch.setenv("MODELDESK_WORKSPACE", str(tmp_path))
+    return ws
+
+
+def open_page() -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.switch_page("app_pages/deploy.py")
+    return app.run()
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(item.value for item in (*app.markdown, *app.caption, *app.success, *app.error))
+
+
+def deploy(app: AppTest, version: int) -> AppTest:
+    app.selectbox(key=f"version_{MODEL}").set_value(version).run()
+    app.button(key="open_deploy").click().run()
+    return app.button(key="confirm_deploy").click().run()
+
+
+def test_before_anything_was_decided(ws: Workspace) -> None:
+    app = open_page()
+    assert not app.exception
+    assert "nothing to roll back to" in words(app)
+    assert app.button(key="open_rollback").disabled
+
+
+def test_deploy_twice_and_roll_back(ws: Workspace) -> None:
+    app = deploy(open_page(), 1)
+    assert "is v1, confirmed by reading it back" in words(app)
+    app = deploy(app, 2)
+    assert ws.registry.model(MODEL).aliases["champion"] == 2
+    assert app.button(key="open_rollback").label == "Roll back to v1"
+    app.button(key="open_rollback").click().run()
+    app.button(key="confirm_rollback").click().run()
+    assert not app.exception
+    assert ws.registry.model(MODEL).aliases["champion"] == 1
+    assert "v1 live" in words(app)
+    assert [record.kind for record in ws.ledger.records(kinds=("rolled_back", "freeze_set"))] == [
+        "rolled_back",
+        "freeze_set",
+    ]
+
+
+def test_mlflow_down_shows_the_last_known_state(ws: Workspace) -> None:
+    deploy(open_page(), 1)
+    (ws.root / "mlflow" / "mlflow.db").rename(ws.root / "mlflow" / "away.db")
+    import streamlit as st
+
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    app = open_page()
+    assert not app.exception
+    assert "last known state" in words(app)
+    assert "v1 live" in words(app)
