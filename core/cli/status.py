@@ -92,7 +92,7 @@ def as_of(
 
     Example: python -m core as-of 2026-03-03 diagnosis-risk
     """
-    from core.registry.standing import live_then
+    from core.registry.catalogue import as_of as live_then
     from core.workspace import open_workspace
 
     at = moment(date)
@@ -100,17 +100,23 @@ def as_of(
     if output is Output.JSON:
         environments = {
             item.environment: {
-                "version": item.version,
+                "version": item.service.version if item.service else None,
                 "approved_by": list(item.approved_by),
-                "since": item.since.isoformat() if item.since else None,
-                "by": item.by or None,
+                "since": item.service.since.isoformat() if item.service else None,
+                "by": item.service.by.printed_name if item.service else None,
             }
             for item in found
         }
         print_json({"model": model, "at": at.isoformat(), "environment": environments})
         return
     rows = [
-        [item.environment, item.version, item.since, item.by or None, ", ".join(item.approved_by) or None]
+        [
+            item.environment,
+            item.service and item.service.version,
+            item.service and item.service.since,
+            item.service and item.service.by.printed_name,
+            ", ".join(item.approved_by) or None,
+        ]
         for item in found
     ]
     print_table(["environment", "version", "since", "by", "approved by"], rows, output)

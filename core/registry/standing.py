@@ -1,13 +1,12 @@
-"""What was decided, next to what MLflow says: per model and environment, now or on a day in the past."""
+"""What was decided, next to what MLflow says, per model and environment; and bringing the two together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.access import UNKNOWN, Action, Actor, require
-from core.errors import BadInput, NotFound
+from core.errors import BadInput
 from core.ledger.events import AliasMovedOutside, AliasReconciled, OperationFailed
 from core.ledger.types import Record
 from core.registry.plans import alias_of
@@ -35,17 +34,6 @@ class Standing:
     def in_sync(self) -> bool:
         """False when the alias is not what was decided; without any decision there is nothing to compare."""
         return self.unfinished is None and (self.live is None or self.live.version == self.alias_version)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveThen:
-    """What was live at a time in the past, and whose signatures released it."""
-
-    environment: str
-    version: int | None
-    since: datetime | None
-    by: str
-    approved_by: tuple[str, ...]
 
 
 def standings(ws: Workspace, model: str | None = None) -> tuple[Standing, ...]:
@@ -132,30 +120,6 @@ def repair(
             accepted=accept,
         )
         return ws.ledger.append(event, actor)
-
-
-def live_then(ws: Workspace, model: str, at: datetime) -> tuple[LiveThen, ...]:
-    """What the ledger says was live at ``at`` in each environment; nothing is asked of MLflow."""
-    state = ws.ledger.state(until=at)
-    environments = {place[1] for place in state.services if place[0] == model}
-    if not environments and not any(place[0] == model for place in ws.ledger.state().services):
-        raise NotFound(f"The ledger has no decision about a model '{model}'.", "See `history MODEL`.")
-    return tuple(
-        _then(state, model, environment)
-        for environment in dict.fromkeys((*ws.settings.environments, *sorted(environments)))
-    )
-
-
-def _then(state: State, model: str, environment: str) -> LiveThen:
-    live = state.live(model, environment)
-    request = state.requests.get(live.request_id) if live else None
-    return LiveThen(
-        environment=environment,
-        version=live.version if live else None,
-        since=live.since if live else None,
-        by=live.by.printed_name if live else "",
-        approved_by=tuple(item.event.printed_name for item in request.signatures) if request else (),
-    )
 
 
 def _close_unfinished(ws: Workspace, state: State, model: str, environment: str, actor: Actor) -> None:

@@ -1,0 +1,228 @@
+"""The release policy: who must approve what, and which gates a version must pass, by risk tier.
+
+The file is YAML. A published text is a numbered version in the ledger and never changes; another text is another
+version. A file that was edited and not published releases nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.access import Action, Actor, decide, require
+from core.errors import BadSettings, Refused
+from core.ledger.events import PolicyPublished
+
+if TYPE_CHECKING:
+    from core.ledger.state import State
+    from core.workspace import Workspace
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Gate(_Part):
+    """A bound on a metric: absolute (``min``, ``max``) or against the champion.
+
+    ``margin`` is how much worse than the champion a candidate may be; a negative one asks for a gain.
+    """
+
+    metric: str = Field(min_length=1)
+    min: Finite | None = None
+    max: Finite | None = None
+    against: Literal["champion"] | None = None
+    margin: Finite = 0.0
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Gate:
+        if (self.against is None) is (self.min is None and self.max is None):
+            raise ValueError("a gate has either min and/or max, or against: champion")
+        if self.against is None and "margin" in self.model_fields_set:
+            raise ValueError("margin belongs to a gate with against: champion")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max")
+        return self
+
+    @property
+    def name(self) -> str:
+        """``auroc >= 0.8``, ``log_loss against champion``."""
+        if self.against:
+            return f"{self.metric} against {self.against}"
+        low = "" if self.min is None else f" >= {self.min:g}"
+        high = "" if self.max is None else f" <= {self.max:g}"
+        return f"{self.metric}{low}{' and' if low and high else ''}{high}"
+
+
+class Tier(_Part):
+    """What models of one risk need before they go live in ``environments``."""
+
+    name: str = Field(min_length=1)
+    models: tuple[str, ...] = Field(min_length=1)
+    environments: tuple[str, ...] = ("production",)
+    needs: int = Field(1, ge=1)
+    expires_days: float = Field(14, gt=0, le=3650)
+    gates: tuple[Gate, ...] = ()
+    min_rows: int | None = Field(None, ge=1)
+    size_mb: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Tier:
+        names = [gate.name for gate in self.gates]
+        if len(set(names)) < len(names):
+            raise ValueError("two gates say the same")
+        return self
+
+    @property
+    def expiry(self) -> timedelta:
+        """How long a request of this tier stays valid."""
+        return timedelta(days=self.expires_days)
+
+    def covers(self, model: str) -> bool:
+        """Whether one of the patterns is about ``model``."""
+        return any(fnmatchcase(model, pattern) for pattern in self.models)
+
+
+class _File(_Part):
+    name: str = "release"
+    tiers: tuple[Tier, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy text that was read and checked. Of the tiers that cover a model, the first one counts."""
+
+    name: str
+    tiers: tuple[Tier, ...]
+    text: str
+    sha256: str
+    source: str
+
+    def tier(self, model: str, environment: str) -> Tier | None:
+        """The model's tier when it has a say in ``environment``, else None: no approval is needed there.
+
+        Raises Refused for a model that no tier covers.
+        """
+        found = next((tier for tier in self.tiers if tier.covers(model)), None)
+        if found is None:
+            raise Refused(
+                f"No tier of the policy {self.source} covers the model '{model}'.",
+                "Add it to a tier's models ('*' covers all), and publish the policy.",
+            )
+        return found if any(fnmatchcase(environment, item) for item in found.environments) else None
+
+
+def read_policy(file: Path) -> Policy:
+    """The policy in ``file``; raises BadSettings naming line and key."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BadSettings(
+            f"The policy {file} cannot be read: {error.strerror}.", "Correct `policy` in modeldesk.toml."
+        ) from error
+    return parse_policy(data, str(file))
+
+
+def parse_policy(data: bytes, source: str) -> Policy:
+    """The policy that ``data`` holds; raises BadSettings naming line and key."""
+    from core.pipeline.yaml12 import YamlFault, load
+
+    try:
+        values = load(data).value
+    except YamlFault as error:
+        line = f", line {error.line}" if error.line else ""
+        raise BadSettings(f"{source}{line}: {error.message}.", "Correct the policy.") from error
+    text = data.decode("utf-8")
+    if not isinstance(values, dict):
+        raise BadSettings(f"{source}, line 1: a policy is a mapping with 'tiers'.", "See the README.")
+    try:
+        given = _File.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        location = [part for part in first["loc"] if part != "[key]"]
+        key = _said(location) or "tiers"
+        unknown = first["type"] == "extra_forbidden"
+        reason = (
+            "is not a known key" if unknown else f"is wrong: {first['msg'].removeprefix('Value error, ')}"
+        )
+        raise BadSettings(
+            f"{source}, line {_line(text, location)}: '{key}' {reason}.",
+            "The README lists the keys of a policy under 'Release policy'.",
+        ) from error
+    digest = hashlib.sha256(data).hexdigest()
+    return Policy(name=given.name, tiers=given.tiers, text=text, sha256=digest, source=source)
+
+
+def policy_of(ws: Workspace) -> Policy | None:
+    """The policy of the workspace; None when none is configured. Raises BadSettings."""
+    return None if ws.settings.policy is None else read_policy(ws.settings.path(ws.settings.policy))
+
+
+def published_version(state: State, policy: Policy) -> int | None:
+    """The number under which this very text was published; None when it was not."""
+    return next((event.version for _, event in state.policies if event.sha256 == policy.sha256), None)
+
+
+def publish(ws: Workspace, policy: Policy, actor: Actor, reason: str = "") -> int:
+    """Publish the text and return its number; a text that is published keeps its number.
+
+    Raises Refused without the right.
+    """
+    require(ws.settings, actor, Action.PUBLISH_POLICY)
+    with ws.ledger.exclusive("policy"):
+        state = ws.ledger.state()
+        known = published_version(state, policy)
+        if known is not None:
+            return known
+        number = 1 + max((event.version for _, event in state.policies), default=0)
+        event = PolicyPublished(
+            policy=policy.name, version=number, sha256=policy.sha256, text=policy.text, reason=reason
+        )
+        ws.ledger.append(event, actor, key=f"policy:{policy.sha256}")
+        return number
+
+
+def version_for_request(ws: Workspace, policy: Policy, actor: Actor) -> int:
+    """The policy's number; an unpublished text is published when ``actor`` may, else Refused is raised."""
+    known = published_version(ws.ledger.state(), policy)
+    if known is not None:
+        return known
+    if not decide(ws.settings, actor, Action.PUBLISH_POLICY).allowed:
+        raise Refused(
+            f"The policy {policy.source} was changed and not published.",
+            "An admin publishes it with `policy publish`.",
+        )
+    return publish(ws, policy, actor, "first used by a request")
+
+
+def _said(location: Sequence[str | int]) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")
+
+
+def _line(text: str, location: Sequence[str | int]) -> int:
+    """The one-based line of the deepest part of ``location`` that the text has."""
+    import yaml
+
+    node, line = yaml.compose(text, Loader=yaml.CSafeLoader), 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == part), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
