@@ -1,0 +1,146 @@
+"""For the ML lead: which versions are there, how good are they against what is live, and may one go live?"""
+
+from datetime import UTC, datetime, time
+
+import streamlit as st
+
+from core.errors import ModelDeskError
+from dashboard import services
+from dashboard.charts.registry import metric_over_versions
+from dashboard.palette import MISSING, moment
+from dashboard.parts.confirm import ask
+from dashboard.parts.failure import show_failure
+from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.marks import current_palette, status_badge
+from dashboard.parts.release import DEPLOY, said, show_pending, show_result
+from dashboard.parts.versions import metric_names, version_table
+
+page_header("Registry", "Every version against what is live, and the decision to make one live.")
+settings = services.workspace().settings
+try:
+    names = services.model_names()
+    if not names:
+        empty_state(
+            "No registered models yet",
+            "Register one from a run: `mlflow.register_model(...)`, or `registered_model_name=` in `log_model`.",
+            icon=":material/inventory_2:",
+        )
+        st.stop()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        model = st.selectbox("Model", names, key="model", bind="query-params", width=280)
+        text = st.text_input(
+            "Find",
+            key="q",
+            bind="query-params",
+            placeholder="version, alias, run id, commit or data hash",
+            width=340,
+        )
+        on = st.date_input("In production on", value=None, key="on", bind="query-params", width=170)
+    entries = services.versions(model)
+except ModelDeskError as error:
+    show_failure(error)
+    st.stop()
+
+aliases = {alias: entry.version.version for entry in entries for alias in entry.version.aliases}
+glance = next((item for item in services.overview_models() if item.model == model), None)
+show_result()
+
+with st.container(horizontal=True, vertical_alignment="center", key="model_line"):
+    for environment, alias in settings.environments.items():
+        st.markdown(f"**{environment}** {said(aliases.get(alias))}")
+    if glance and glance.live:
+        st.caption(f"live since {moment(glance.live.since)}, by {glance.live.by.printed_name}")
+    if glance and glance.in_sync is not None:
+        status_badge("IN SYNC" if glance.in_sync else "OUT OF SYNC")
+    if glance and glance.frozen:
+        status_badge("FROZEN")
+    for gap in glance.gaps if glance else ():
+        st.badge(gap, icon=":material/info:", color="gray")
+
+if on:
+    end_of_day = datetime.combine(on, time.max, UTC)
+    with st.container(border=True):
+        for was in services.as_of(model, end_of_day):
+            who = ", ".join(was.approved_by) or "no approval was required then"
+            st.markdown(
+                f"**{was.environment}** on {on} (end of day, UTC): "
+                + (
+                    f"v{was.service.version}, live since {moment(was.service.since)}, "
+                    f"by {was.service.by.printed_name}; approved by: {who}."
+                    if was.service
+                    else "the ledger knows of nothing live then."
+                )
+            )
+
+shown = [entry for entry in entries if entry.matches(text)]
+if not shown:
+    empty_state(f"No version of {model} matches '{text}'", "Clear the search field to see all of them.")
+    st.stop()
+
+table, chart = st.columns([3, 2], gap="medium")
+with chart:
+    metric = st.selectbox("Metric over versions", metric_names(entries), key="metric", bind="query-params")
+    points = [(entry.version.version, entry.metrics[metric]) for entry in entries if metric in entry.metrics]
+    champion = aliases.get(settings.environments.get("production", ""))
+    st.plotly_chart(metric_over_versions(points, metric, champion, current_palette()), key="over_versions")
+with table:
+    selected = version_table(shown, key=f"versions_{model}")
+    if selected is None:
+        st.caption("Select a version to open it, compare it with what is live, or make it live.")
+    else:
+        number = selected.version.version
+        with st.container(horizontal=True):
+            st.page_link(
+                "app_pages/version.py",
+                label=f"Open v{number}",
+                icon=":material/article:",
+                query_params={"model": model, "version": str(number)},
+            )
+            st.page_link(
+                "app_pages/compare.py",
+                label="Compare with production",
+                icon=":material/compare_arrows:",
+                query_params={"runs": f"version:{model}/{number}", "baseline": f"alias:{model}@champion"},
+            )
+        with st.container(horizontal=True):
+            for environment, alias in settings.environments.items():
+                live = aliases.get(alias)
+                plan = services.deploy_plan(model, number, environment, live)
+                refusal = plan if isinstance(plan, ModelDeskError) else plan.blocked
+                st.button(
+                    f"Promote v{number} to {environment}",
+                    key=f"promote_{environment}",
+                    icon=":material/rocket_launch:",
+                    type="primary" if environment == "production" else "secondary",
+                    disabled=refusal is not None,
+                    help=f"{refusal.what} {refusal.way_out}" if refusal else f"live now: {said(live)}",
+                    on_click=ask,
+                    args=(DEPLOY, plan),
+                )
+                if refusal:
+                    st.caption(f"{environment}: {refusal.what}")
+
+st.subheader("Requests", anchor=False)
+requests = services.requests(model)
+if not requests:
+    st.caption(
+        f"Nobody has asked for a release of {model}. In CI: `python -m core request-approval {model} …`"
+    )
+else:
+    st.dataframe(
+        [
+            {
+                "Request": request.request_id,
+                "Version": said(request.opened.version),
+                "Environment": request.opened.environment,
+                "Asked by": request.by.printed_name,
+                "At": moment(request.at),
+                "Approvals": f"{len(request.signatures)} of {request.opened.needs}",
+                "State": request.closed or ("used" if request.used_by else "open"),
+                "Why": request.opened.reason or MISSING,
+            }
+            for request in requests
+        ],
+        hide_index=True,
+    )
+show_pending()

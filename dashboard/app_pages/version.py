@@ -1,0 +1,131 @@
+"""For the ML lead: everything about one version: against the champion, where it comes from, what was decided."""
+
+import streamlit as st
+
+from core.errors import ModelDeskError
+from dashboard import services
+from dashboard.palette import MISSING, moment, number, short_hash, signed
+from dashboard.parts.failure import show_failure
+from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.marks import status_badge
+
+model, wanted = st.query_params.get("model", ""), st.query_params.get("version", "")
+if not model or not wanted.isdigit():
+    page_header("Model version", "One version in full.")
+    empty_state("No version chosen", "Choose one on the Registry page.", icon=":material/article:")
+    st.page_link("app_pages/registry.py", label="Registry", icon=":material/inventory_2:")
+    st.stop()
+try:
+    entry = services.version(model, int(wanted))
+    champion = services.champion(model)
+except ModelDeskError as error:
+    page_header("Model version", "One version in full.")
+    show_failure(error)
+    st.page_link("app_pages/registry.py", label="Registry", icon=":material/inventory_2:")
+    st.stop()
+found, run = entry.version, entry.run
+
+page_header(f"{model} v{found.version}", found.description or "No description.")
+with st.container(horizontal=True, vertical_alignment="center"):
+    for alias in found.aliases:
+        st.badge(alias, icon=":material/label:")
+    status_badge("PASS" if found.status == "READY" else "FAIL", f"MLflow says {found.status}")
+    back = {"model": model}
+    st.page_link(
+        "app_pages/registry.py", label="All versions", icon=":material/inventory_2:", query_params=back
+    )
+    st.page_link(
+        "app_pages/deploy.py", label="Deployment", icon=":material/rocket_launch:", query_params=back
+    )
+    st.page_link(
+        "app_pages/lineage.py",
+        label="Lineage",
+        icon=":material/account_tree:",
+        query_params={"find": f"version:{model}/{found.version}"},
+    )
+    if run:
+        st.page_link(
+            "app_pages/run.py", label="Run", icon=":material/science:", query_params={"run": run.run_id}
+        )
+
+facts = {
+    "Registered": moment(found.created_at),
+    "Run": (run.name if run else "gone") if found.run_id else MISSING,
+    "By": (run.user if run else found.user) or MISSING,
+    "Data": short_hash(run.data_hash) if run else MISSING,
+    "Commit": short_hash(run.git_commit) if run else MISSING,
+}
+for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
+    column.caption(label)
+    column.text(value)
+
+left, right = st.columns(2, gap="medium")
+with left:
+    st.subheader("Against production", anchor=False)
+    if champion is None:
+        st.caption("Nothing is in production, so there is nothing to compare with.")
+    elif champion.version.version == found.version:
+        st.caption("This version is in production.")
+    base = champion.metrics if champion else {}
+    st.dataframe(
+        [
+            {
+                "Metric": name,
+                f"v{found.version}": number(value),
+                f"production (v{champion.version.version})" if champion else "production": number(
+                    base.get(name)
+                ),
+                "Difference": signed(value - base[name]) if name in base else MISSING,
+            }
+            for name, value in sorted(entry.metrics.items())
+        ],
+        hide_index=True,
+    )
+    if champion and champion.version.version != found.version:
+        st.page_link(
+            "app_pages/compare.py",
+            label="Is it really better? Compare on the same test rows",
+            icon=":material/compare_arrows:",
+            query_params={
+                "runs": f"version:{model}/{found.version}",
+                "baseline": f"version:{model}/{champion.version.version}",
+            },
+        )
+with right:
+    st.subheader("Signature", anchor=False)
+    signature = services.signature(model, found.version)
+    if isinstance(signature, ModelDeskError):
+        show_failure(signature)
+    elif not signature.inputs:
+        st.caption("This version was logged without a signature: the server cannot check what it is sent.")
+    else:
+        fields = [(field, "input") for field in signature.inputs] + [
+            (field, "output") for field in signature.outputs
+        ]
+        st.dataframe(
+            [
+                {"Name": field.name or MISSING, "Type": field.type, "Role": role, "Required": field.required}
+                for field, role in fields
+            ],
+            hide_index=True,
+            height=320,
+        )
+
+st.subheader("Decisions", anchor=False)
+records = services.version_history(model, found.version)
+if not records:
+    st.caption("The ledger has no decision about this version.")
+else:
+    st.dataframe(
+        [
+            {
+                "When": moment(record.at),
+                "What": record.kind.replace("_", " "),
+                "Where": record.environment or MISSING,
+                "Who": record.actor.printed_name,
+                "Why": record.reason or MISSING,
+            }
+            for record in records
+        ],
+        hide_index=True,
+    )
