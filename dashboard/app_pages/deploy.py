@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.deploy.views import EndpointView, what_happened
 from core.errors import ModelDeskError
-from dashboard import services
+from dashboard import releases, services
 from dashboard.palette import MISSING, ago, mark, moment
 from dashboard.parts.confirm import ask
 from dashboard.parts.failure import show_failure
@@ -52,13 +52,13 @@ model, environment = view.key.model, view.key.environment
 
 show_result()
 status_line(view)
-rollback_card(view, services.rollback_plan(model, environment))
+rollback_card(view, releases.rollback_plan(model, environment))
 
-running = services.running_operation(model, environment)
+running = releases.running_operation(model, environment)
 if running:
     watch_operation(running)
 elif job := st.session_state.get(JOB):
-    outcome = services.release_outcome(job)
+    outcome = releases.release_outcome(job)
     if isinstance(outcome, ModelDeskError):
         show_failure(outcome)
 
@@ -70,7 +70,7 @@ with st.container(border=True, key="deploy_section"):
     else:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             version = st.selectbox("Version", versions, format_func=said, key=f"version_{model}", width=160)
-            plan = services.deploy_plan(model, version, environment, view.live)
+            plan = releases.deploy_plan(model, version, environment, view.live)
             st.button(
                 f"Plan v{version} for {environment}",
                 icon=":material/rocket_launch:",
@@ -102,7 +102,7 @@ st.dataframe(
 )
 
 st.subheader("History", anchor=False)
-records = services.deploy_history(model, environment)
+records = releases.deploy_history(model, environment)
 if not records:
     st.caption(f"The ledger has nothing about {model} in {environment} yet; the first deployment begins it.")
 else:
@@ -120,12 +120,12 @@ else:
     )
     st.download_button(
         "Timeline as Markdown",
-        services.deploy_timeline(model, environment),
+        releases.deploy_timeline(model, environment),
         file_name=f"timeline-{environment}.md",
         mime="text/markdown",
         icon=":material/download:",
     )
-if last := services.last_operation(model, environment):
+if last := releases.last_operation(model, environment):
     with st.expander("Log of the last operation"):
         operation_log(last)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 import streamlit as st
 
 from core.errors import ModelDeskError
-from dashboard import services
+from dashboard import releases, services
 from dashboard.charts.registry import metric_over_versions
 from dashboard.palette import MISSING, moment
 from dashboard.parts.confirm import ask
@@ -105,7 +105,7 @@ with table:
         with st.container(horizontal=True):
             for environment, alias in settings.environments.items():
                 live = aliases.get(alias)
-                plan = services.deploy_plan(model, number, environment, live)
+                plan = releases.deploy_plan(model, number, environment, live)
                 refusal = plan if isinstance(plan, ModelDeskError) else plan.blocked
                 st.button(
                     f"Promote v{number} to {environment}",

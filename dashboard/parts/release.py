@@ -10,7 +10,7 @@ from core.deploy.release import ReleasePlan
 from core.deploy.types import EndpointStatus, Operation, StepState
 from core.deploy.views import EndpointView
 from core.errors import ModelDeskError
-from dashboard import services
+from dashboard import releases, services
 from dashboard.palette import MISSING, ago, duration, mark
 from dashboard.parts.confirm import Pending, act_once, ask, dismiss, pending
 from dashboard.parts.failure import show_failure
@@ -67,7 +67,7 @@ def rollback_card(view: EndpointView, plan: ReleasePlan | ModelDeskError) -> Non
         blocked = plan if isinstance(plan, ModelDeskError) else plan.blocked
         since = f", live since {view.since:%Y-%m-%d %H:%M} UTC" if view.since else ""
         if blocked is None and isinstance(plan, ReleasePlan):
-            served = services.served_words(view.key.model, view.key.environment, plan.to_version)
+            served = releases.served_words(view.key.model, view.key.environment, plan.to_version)
             warm = {True: "warm", False: "cold, about 20 s", None: "alias only"}[plan.warm]
             st.markdown(f"{said(view.live)}{since} → **roll back to v{plan.to_version}** ({served}; {warm})")
             label = f"Roll back to v{plan.to_version}"
@@ -146,9 +146,9 @@ def _roll_back(waiting: Pending) -> None:
 
 def _deploy(waiting: Pending) -> None:
     reason = st.session_state.get("deploy_reason", "").strip()
-    if services.has_engine():
+    if releases.has_engine():
         actor = current_actor(services.workspace().settings)
-        services.start_release(waiting.subject, actor, reason, waiting.key)
+        releases.start_release(waiting.subject, actor, reason, waiting.key)
         st.session_state[JOB] = waiting.key
         return
     _carry_out(waiting, reason)
@@ -158,7 +158,7 @@ def _carry_out(waiting: Pending, reason: str) -> None:
     acknowledged = bool(st.session_state.get("acknowledge_outside", False))
     try:
         actor = current_actor(services.workspace().settings)
-        done = services.carry_out_release(waiting.subject, actor, reason, waiting.key, acknowledged)
+        done = releases.carry_out_release(waiting.subject, actor, reason, waiting.key, acknowledged)
     except ModelDeskError as error:
         st.session_state[RESULT] = error
         return
@@ -178,7 +178,7 @@ def show_result() -> None:
 @st.fragment(run_every=1.0)
 def watch_operation(operation_id: str) -> None:
     """The log of a running operation, drawn again each second; it lives in the database, not in the browser."""
-    operation = services.operation(operation_id)
+    operation = releases.operation(operation_id)
     with st.container(border=True, key="operation_log"):
         operation_log(operation)
     if operation.finished_at is not None:

@@ -1,0 +1,37 @@
+"""Cached doors into core: the only place that uses st.cache_*. Reads may be cached, writes never.
+
+Short times to live keep a page quick while someone clicks about; a write calls :func:`forget`, so that the
+next read is fresh.
+"""
+
+from dashboard.services.at_a_glance import overview
+from dashboard.services.comparisons import (
+    comparison,
+    experiment_names,
+    importance_of,
+    row_disagreement,
+    run_choices,
+    step_histories,
+)
+from dashboard.services.endpoints import endpoint_views, version_numbers
+from dashboard.services.frame import forget, workspace
+from dashboard.services.graph import lineage
+from dashboard.services.models import (
+    as_of,
+    champion,
+    model_names,
+    overview_models,
+    requests,
+    signature,
+    version,
+    version_history,
+    versions,
+)
+from dashboard.services.monitors import (
+    column_shape,
+    drift_trend,
+    monitor_report,
+    monitored_models,
+    unmonitored_models,
+)
+from dashboard.services.runs import artifact_preview, artifacts, experiments, refresh_runs, run, run_table

@@ -1,0 +1,85 @@
+"""What the Compare page reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.workspace import Workspace
+from dashboard.palette import moment
+from dashboard.services.frame import workspace
+
+if TYPE_CHECKING:
+    from core.compare.disagreement import Segment
+    from core.compare.importance import Importance
+    from core.compare.types import Comparison, Item
+    from core.experiments.types import History
+
+
+def comparison(refs: tuple[str, ...], baseline: str | None) -> Comparison:
+    """Everything the Compare page shows of ``refs``; raises BadInput and NotFound."""
+    return _comparison(workspace(), refs, baseline)
+
+
+@st.cache_data(ttl=60, max_entries=64, show_spinner="Comparing…", hash_funcs={Workspace: id})
+def _comparison(ws: Workspace, refs: tuple[str, ...], baseline: str | None) -> Comparison:
+    from core.compare.engine import compare
+
+    return compare(ws, refs, baseline)
+
+
+def run_choices(experiment: str, limit: int) -> dict[str, str]:
+    """References of the newest runs of an experiment, each with the words to choose it by."""
+    return _run_choices(workspace(), experiment, limit)
+
+
+@st.cache_data(ttl=60, max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _run_choices(ws: Workspace, experiment: str, limit: int) -> dict[str, str]:
+    rows = ws.runs.search(experiment=experiment, limit=limit).attributes.to_pylist()
+    return {
+        f"run:{row['run_id']}": f"{row['name']} · {moment(row['start_time'])} · {row['run_id'][:7]}"
+        for row in rows
+    }
+
+
+def step_histories(run_ids: tuple[str, ...], metric: str) -> tuple[History, ...]:
+    """The metric over the steps of each run that logged it, thinned for drawing."""
+    return _step_histories(workspace(), run_ids, metric)
+
+
+@st.cache_data(ttl=60, max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _step_histories(ws: Workspace, run_ids: tuple[str, ...], metric: str) -> tuple[History, ...]:
+    return ws.runs.histories(run_ids, metric, max_points=2_000)
+
+
+def row_disagreement(baseline: Item, candidate: Item) -> tuple[Segment, ...] | str:
+    """Where two items disagree on their test rows, in groups; or why that cannot be said."""
+    return _row_disagreement(workspace(), baseline.run_id, candidate.run_id, baseline, candidate)
+
+
+@st.cache_data(ttl=600, max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _row_disagreement(
+    ws: Workspace, baseline_run: str | None, candidate_run: str | None, _baseline: Item, _candidate: Item
+) -> tuple[Segment, ...] | str:
+    from core.compare.engine import disagreements
+
+    return disagreements(ws, _baseline, _candidate)
+
+
+@st.cache_data(ttl=600, max_entries=64, show_spinner="Fitting a forest…")
+def importance_of(params: tuple[dict[str, object], ...], values: tuple[float | None, ...]) -> Importance:
+    """Which params a metric depends on over these runs."""
+    from core.compare.importance import importance
+
+    return importance(params, values)
+
+
+def experiment_names() -> tuple[str, ...]:
+    """Active experiments, by name."""
+    return _experiment_names(workspace())
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
+def _experiment_names(ws: Workspace) -> tuple[str, ...]:
+    return tuple(found.name for found in ws.runs.experiments())

@@ -1,0 +1,39 @@
+"""What the Deploy page reads of its endpoints; its plans and writes, never cached, are in dashboard.releases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import ModelDeskError
+from core.workspace import Workspace
+from dashboard.services.frame import workspace
+
+if TYPE_CHECKING:
+    from core.deploy.views import Views
+
+
+def endpoint_views() -> Views:
+    """Every endpoint as decided, mirrored and serving; with MLflow down, what the ledger last recorded."""
+    return _endpoint_views(workspace())
+
+
+@st.cache_data(ttl=3, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
+def _endpoint_views(ws: Workspace) -> Views:
+    from core.deploy.views import endpoint_views
+
+    return endpoint_views(ws)
+
+
+def version_numbers(model: str) -> tuple[int, ...]:
+    """The versions of a model, newest first; none while MLflow does not answer."""
+    return _version_numbers(workspace(), model)
+
+
+@st.cache_data(ttl=20, max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _version_numbers(ws: Workspace, model: str) -> tuple[int, ...]:
+    try:
+        return tuple(version.version for version in ws.registry.versions(model))
+    except ModelDeskError:
+        return ()

@@ -1,0 +1,76 @@
+"""What the Drift page reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import ModelDeskError
+from core.workspace import Workspace
+from dashboard.services.frame import workspace
+
+if TYPE_CHECKING:
+    from core.drift.monitor import MonitorReport
+    from core.drift.shape import LevelShape, NumericShape
+    from core.drift.trend import TrendWindow
+
+
+def monitored_models() -> tuple[str, ...]:
+    """Models that a monitor of the settings watches."""
+    return tuple(section.model for section in workspace().settings.monitors)
+
+
+def unmonitored_models() -> tuple[str, ...]:
+    """Registered models that no monitor watches; none while the registry cannot be read."""
+    return _unmonitored_models(workspace())
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
+def _unmonitored_models(ws: Workspace) -> tuple[str, ...]:
+    watched = {section.model for section in ws.settings.monitors}
+    try:
+        return tuple(model.name for model in ws.registry.models() if model.name not in watched)
+    except ModelDeskError:
+        return ()
+
+
+def monitor_report(model: str, window: str) -> MonitorReport:
+    """The state of a watched model: its last window and its performance by window."""
+    return _monitor_report(workspace(), model, window)
+
+
+@st.cache_data(
+    ttl=300, max_entries=64, show_spinner="Comparing with the training data…", hash_funcs={Workspace: id}
+)
+def _monitor_report(ws: Workspace, model: str, window: str) -> MonitorReport:
+    from core.drift.monitor import monitor_report
+
+    return monitor_report(ws, model, window, datetime.now(UTC))
+
+
+def drift_trend(model: str, window: str) -> tuple[TrendWindow, ...]:
+    """Every window of a watched model against its training data."""
+    return _drift_trend(workspace(), model, window)
+
+
+@st.cache_data(ttl=300, max_entries=32, show_spinner="Looking at every window…", hash_funcs={Workspace: id})
+def _drift_trend(ws: Workspace, model: str, window: str) -> tuple[TrendWindow, ...]:
+    from core.drift.monitor import open_monitor, trend_of
+
+    return trend_of(open_monitor(ws, model, window))
+
+
+def column_shape(model: str, window: str, name: str, column: str) -> NumericShape | LevelShape | None:
+    """How a column is distributed in the training data and in the window called ``name``."""
+    return _column_shape(workspace(), model, window, name, column)
+
+
+@st.cache_data(ttl=300, max_entries=128, show_spinner=False, hash_funcs={Workspace: id})
+def _column_shape(
+    ws: Workspace, model: str, window: str, name: str, column: str
+) -> NumericShape | LevelShape | None:
+    from core.drift.monitor import shape_of
+
+    return shape_of(ws, model, window, name, column)
