@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +29,7 @@ from core.pipeline.types import Dep, DepKind, Hash, Out, Pipeline
 
 SMALL = 1 << 20
 SMALL_TOTAL = 16 << 20
+MAX_LISTING = 32 << 20
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
@@ -87,9 +89,16 @@ class WorkingFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._budget = SMALL_TOTAL
+        self._seen: dict[tuple[str, Hash | None, int | None], Content] = {}
 
     def content(self, path: str, recorded: Hash | None, size: int | None) -> Content:
         """Certain where the file is missing, of another size, small, or hashed before."""
+        key = (path, recorded, size)
+        if key not in self._seen:
+            self._seen[key] = self._look(path, recorded, size)
+        return self._seen[key]
+
+    def _look(self, path: str, recorded: Hash | None, size: int | None) -> Content:
         full = self._root / path
         identity = file_identity(full)
         if identity is None:
@@ -171,14 +180,26 @@ def check_files(pipeline: Pipeline, progress: Progress | None = None) -> Checked
 
 def holds(cache: Path, wanted: Hash) -> bool:
     """True when the cache folder holds this content, for a directory all of its files too."""
-    stored = stored_path(cache, wanted)
     if not wanted.is_directory:
-        return stored.is_file()
+        return stored_path(cache, wanted).is_file()
+    listing = directory_listing(cache, wanted)
+    return listing is not None and all(stored_path(cache, entry).is_file() for entry in listing.values())
+
+
+def directory_listing(cache: Path, wanted: Hash) -> Mapping[str, Hash] | None:
+    """Hashes by relative path of the directory with this hash; None when the cache does not hold its listing."""
     try:
-        listing = json.loads(stored.read_bytes())
-        return all(stored_path(cache, Hash(entry["md5"], wanted.kind)).is_file() for entry in listing)
+        return _read_listing(cache, wanted)
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
+
+
+@lru_cache(maxsize=256)
+def _read_listing(cache: Path, wanted: Hash) -> Mapping[str, Hash]:
+    stored = stored_path(cache, wanted)
+    if stored.stat().st_size > MAX_LISTING:
+        raise ValueError("too large")
+    return {entry["relpath"]: Hash(entry["md5"], wanted.kind) for entry in json.loads(stored.read_bytes())}
 
 
 def cache_of(root: Path) -> Path:

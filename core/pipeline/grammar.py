@@ -39,12 +39,15 @@ def build_stage(
     group: str | None,
     body: Mapping[str, Any],
     lock: Mapping[str, Any] | None,
-    reads: Reads,
+    values: Reads | None,
     report: Report,
     *,
     resolved: bool = True,
 ) -> Stage:
-    """The stage ``key`` of a dvc.yaml; ``report`` takes every fault, the rest of the stage stands."""
+    """The stage ``key`` of a dvc.yaml; ``report`` takes every fault, the rest of the stage stands.
+
+    Without ``values`` the current parameters are left out.
+    """
     for unknown in body.keys() - STAGE_KEYS:
         report(f"unknown key '{unknown}'")
     wdir = project_path(place.root, place.folder, _text(body, "wdir", report) or ".")
@@ -57,7 +60,7 @@ def build_stage(
         wdir=wdir,
         cmd=cmd,
         deps=tuple(_deps(place, wdir, body, section(lock, "deps"), report)),
-        params=tuple(_params(place, wdir, body, (lock or {}).get("params"), reads, report)),
+        params=tuple(_params(place, wdir, body, (lock or {}).get("params"), values, report)),
         outs=tuple(_outs(place, wdir, body, section(lock, "outs"), report)),
         group=group,
         frozen=_flag(body, "frozen", report),
@@ -180,11 +183,11 @@ def build_out(
 
 
 def _params(
-    place: Place, wdir: str, body: Mapping[str, Any], lock: Any, reads: Reads, report: Report
+    place: Place, wdir: str, body: Mapping[str, Any], lock: Any, source: Reads | None, report: Report
 ) -> Iterator[ParamDep]:
     for written, keys in _param_files(_list(body, "params", report), report).items():
         file = project_path(place.root, wdir, written)
-        values = reads.values(file)
+        values = source.values(file) if source else None
         if isinstance(values, ValuesFault):
             report(f"params file {file}: {values.message}")
         yield ParamDep(

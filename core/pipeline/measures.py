@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from core.pipeline.read import read_units
 from core.pipeline.reads import Reads
 from core.pipeline.sources import DIRECTORY, Source, open_sources
 from core.pipeline.types import Finding, Hash, Out, Severity
-from core.pipeline.units import Unit
+from core.pipeline.units import Unit, read_plan
 from core.pipeline.values import ValuesFault, flatten, parse_values, pick
 
 MAX_CACHED_BYTES = 4 << 20
@@ -93,24 +94,20 @@ def _delta(first: Any, last: Any) -> float | None:
 
 
 def _metrics(source: Source, revision: str | None, cache: Path) -> Measures:
-    units, _ = read_units(source)
-    outs = {out.path: out for unit in units for stage in unit.stages for out in stage.outs}
-    files = [out.path for unit in units for stage in unit.stages for out in stage.metrics]
-    files += [path for unit in units for path in unit.metrics]
-    return _collect(source, revision, dict.fromkeys(files), outs, cache)
-
-
-def _collect(
-    source: Source, revision: str | None, files: Mapping[str, None], outs: Mapping[str, Out], cache: Path
-) -> Measures:
-    reads, values, stored, findings = Reads(source), {}, [], []
-    for file in _files(source, files):
+    plans, _ = read_units(source, read_plan)
+    files = [out.path for unit in plans for stage in unit.stages for out in stage.metrics]
+    files += [path for unit in plans for path in unit.metrics]
+    reads, elsewhere = Reads(source), _Elsewhere(source, cache)
+    values, stored, findings = {}, [], []
+    for file in _files(source, dict.fromkeys(files)):
         try:
-            found = metric_values(reads, file, outs.get(file), cache)
+            found = reads.values(file)
+            found = elsewhere.values(file) if found is None else found
         except ValuesFault as fault:
-            findings.append(Finding(file, fault.line, fault.message))
-            continue
-        if isinstance(found, Stored):
+            found = fault
+        if isinstance(found, ValuesFault):
+            findings.append(Finding(file, found.line, found.message))
+        elif isinstance(found, Stored):
             stored.append(found)
         elif found is None:
             findings.append(Finding(file, None, "the file is absent", Severity.WARNING))
@@ -125,17 +122,25 @@ def _collect(
     )
 
 
-def metric_values(reads: Reads, file: str, out: Out | None, cache: Path) -> Mapping[str, Any] | Stored | None:
-    """The mapping in a metrics file, from the revision itself or DVC's cache; None when it is nowhere."""
-    found = reads.values(file)
-    if isinstance(found, ValuesFault):
-        raise found
-    if found is not None:
-        return found
-    if out is None or out.hash is None or not out.cache:
-        return None
-    data = cached_bytes(cache, out.hash)
-    return Stored(file, out.hash, out.size) if data is None else parse_values(file, data)
+class _Elsewhere:
+    """Metrics files that a revision lacks: looked for in DVC's cache, by the hash in dvc.lock."""
+
+    def __init__(self, source: Source, cache: Path) -> None:
+        self._source = source
+        self._cache = cache
+
+    @cached_property
+    def _outs(self) -> Mapping[str, Out]:
+        units, _ = read_units(self._source)
+        return {out.path: out for unit in units for stage in unit.stages for out in stage.outs}
+
+    def values(self, file: str) -> Mapping[str, Any] | Stored | None:
+        """The mapping, or where it is stored; None when DVC does not hold it. Raises ValuesFault."""
+        out = self._outs.get(file)
+        if out is None or out.hash is None or not out.cache:
+            return None
+        data = cached_bytes(self._cache, out.hash)
+        return Stored(file, out.hash, out.size) if data is None else parse_values(file, data)
 
 
 def cached_bytes(cache: Path, wanted: Hash) -> bytes | None:
@@ -163,9 +168,9 @@ def _leaves(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _params(source: Source, revision: str | None) -> Measures:
-    units, _ = read_units(source)
+    plans, _ = read_units(source, read_plan)
     reads = Reads(source)
-    wanted = _wanted_params(units, reads)
+    wanted = _wanted_params(plans, reads)
     values, findings = {}, []
     for file, keys in wanted.items():
         found = reads.values(file)

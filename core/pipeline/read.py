@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -38,7 +38,9 @@ def read_source(source: Source) -> Pipeline:
     return known if known is not None else _CACHE.put(key, _joined(source, units, findings), units)
 
 
-def read_units(source: Source) -> tuple[list[Unit], tuple[Finding, ...]]:
+def read_units(
+    source: Source, read: Callable[[Source, str], Unit] = read_unit
+) -> tuple[list[Unit], tuple[Finding, ...]]:
     """Each file's stages without the graph between them; what lies inside an output is left out, as by DVC."""
     files, findings = dvc_files(source)
     if not files and source.revision is None and not source.is_project("."):
@@ -48,7 +50,7 @@ def read_units(source: Source) -> tuple[list[Unit], tuple[Finding, ...]]:
     for file in files:
         if outs and any(folder in outs for folder in parents(file)):
             continue
-        unit = read_unit(source, file)
+        unit = read(source, file)
         units.append(unit)
         outs.update(out.path for stage in unit.stages for out in stage.outs)
     return units, findings

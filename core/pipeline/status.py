@@ -8,10 +8,19 @@ the one its producer recorded counts as changed: that holds at any revision, wit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from core.pipeline.checks import Checker, CommitFiles, Content, WorkingFiles
+from core.pipeline.checks import (
+    Checker,
+    CommitFiles,
+    Content,
+    WorkingFiles,
+    cache_of,
+    directory_listing,
+)
+from core.pipeline.discovery import parents
 from core.pipeline.graph import neighbours, ordered
 from core.pipeline.paths import is_url
 from core.pipeline.sources import open_source
@@ -50,8 +59,7 @@ def stage_states(pipeline: Pipeline, checker: Checker | None = None) -> tuple[St
 
 
 def _states(pipeline: Pipeline, checker: Checker) -> tuple[StageState, ...]:
-    produced = {out.path: (stage.name, out.hash) for stage in pipeline.stages for out in stage.outs}
-    look = _Look(checker, produced, at_commit=pipeline.revision is not None)
+    look = _Look(checker, pipeline)
     own = {stage.name: look.state(stage) for stage in pipeline.stages}
     upstream, _ = neighbours(pipeline.edges)
     frozen = {stage.name for stage in pipeline.stages if stage.frozen}
@@ -78,12 +86,15 @@ def _outdates(state: StageState) -> bool:
 class _Look:
     """Looks at one stage after another with the same checker."""
 
-    def __init__(
-        self, checker: Checker, produced: Mapping[str, tuple[str, Hash | None]], *, at_commit: bool
-    ) -> None:
+    def __init__(self, checker: Checker, pipeline: Pipeline) -> None:
         self._checker = checker
-        self._produced = produced
-        self._at_commit = at_commit
+        self._pipeline = pipeline
+        self._produced = {out.path: (stage.name, out) for stage in pipeline.stages for out in stage.outs}
+        self._at_commit = pipeline.revision is not None
+
+    @cached_property
+    def _cache(self) -> Path:
+        return cache_of(self._pipeline.root)
 
     def state(self, stage: Stage) -> StageState:
         reasons = tuple(self._reasons(stage))
@@ -115,7 +126,7 @@ class _Look:
             yield from self._unseen(dep, stage)
 
     def _unseen(self, dep: Dep, stage: Stage) -> Iterator[Reason]:
-        name, written = self._produced.get(dep.path, ("", None))
+        name, written = self._written(dep.path)
         same = dep.hash.same_as(written) if dep.hash else None
         if not stage.is_data and dep.hash is None:
             yield Reason(ReasonKind.DEP, dep.path, "modified")
@@ -124,6 +135,24 @@ class _Look:
         elif not (self._at_commit and same):
             # At a commit the lock files are the data: equal hashes there are all that can be asked.
             yield Reason(ReasonKind.FILES, dep.path, "not checked")
+
+    def _written(self, path: str) -> tuple[str, Hash | None]:
+        """The stage that wrote ``path``, itself or as part of a directory, and the hash it recorded."""
+        if path in self._produced:
+            name, out = self._produced[path]
+            return name, out.hash
+        for folder in parents(path):
+            if folder in self._produced:
+                name, out = self._produced[folder]
+                return name, self._inside(out, path[len(folder) + 1 :])
+        return "", None
+
+    def _inside(self, out: Out, relative: str) -> Hash | None:
+        if out.files:
+            return next((file.hash for file in out.files if file.path == relative), None)
+        if out.hash is None or not out.hash.is_directory:
+            return None
+        return (directory_listing(self._cache, out.hash) or {}).get(relative)
 
     def _params(self, params: ParamDep) -> Iterator[Reason]:
         if params.current is None:

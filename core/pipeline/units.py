@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock as ThreadLock
 from typing import Any
@@ -41,20 +41,29 @@ class Unit:
 def read_unit(source: Source, file: str) -> Unit:
     """The unit of ``file``, from the cache when none of its inputs has changed."""
     lock = lock_path(file)
-    key = (
-        source.scope,
-        str(source.root),
-        file,
-        source.identity(file),
-        source.identity(lock) if lock else None,
-    )
+    identity = source.identity(lock) if lock else None
+    return _cached(source, file, identity, lambda reads: _read(reads, file, lock, with_values=True))
+
+
+def read_plan(source: Source, file: str) -> Unit:
+    """What ``file`` defines, without hashes from dvc.lock or current parameters: stays valid over many commits."""
+    return _cached(source, file, "plan", lambda reads: _read(reads, file, None, with_values=False))
+
+
+def _cached(source: Source, file: str, variant: Hashable, read: Callable[[Reads], Unit]) -> Unit:
+    key = (source.scope, str(source.root), file, source.identity(file), variant)
     for unit in _CACHE.get(key):
         if unchanged(source, unit.inputs):
             return unit
-    reads = Reads(source)
-    unit = _read_data(reads, file) if lock is None else _Reader(reads, file, lock).unit()
+    unit = read(Reads(source))
     _CACHE.put(key, unit)
     return unit
+
+
+def _read(reads: Reads, file: str, lock: str | None, *, with_values: bool) -> Unit:
+    if file.endswith(".dvc"):
+        return _read_data(reads, file)
+    return _Reader(reads, file, lock, reads if with_values else None).unit()
 
 
 def lock_path(file: str) -> str | None:
@@ -74,8 +83,9 @@ def _read_data(reads: Reads, file: str) -> Unit:
 class _Reader:
     """Reads one dvc.yaml; every fault becomes a finding with its line."""
 
-    def __init__(self, reads: Reads, file: str, lock_file: str) -> None:
+    def __init__(self, reads: Reads, file: str, lock_file: str | None, values: Reads | None) -> None:
         self._reads = reads
+        self._values = values
         self._file = file
         self._folder = posixpath.dirname(file)
         self._root = str(reads.source.root)
@@ -127,6 +137,8 @@ class _Reader:
         return document
 
     def _lock(self) -> Lock:
+        if self._lock_file is None:
+            return Lock({}, {})
         try:
             return parse_lock(self._lock_file, self._reads.read(self._lock_file))
         except FileNotFoundError:
@@ -167,7 +179,7 @@ class _Reader:
                 entry.group,
                 entry.body,
                 lock.stages.get(entry.key),
-                self._reads,
+                self._values,
                 report,
                 resolved=entry.fault is None,
             )

@@ -156,17 +156,21 @@ class _Builder:
             self._root = value
             return
         frame = self._stack[-1]
-        target = frame.value
+        target, key = frame.value, frame.key
         if type(target) is list:
             target.append(value)
-        elif frame.key is _UNSET:
-            self._key(frame, value, event)
-        elif frame.key is _MERGE:
-            frame.merges.append(value)
-            frame.key = _UNSET
+        elif key is _UNSET:
+            # The common key first: plain text, not seen before, whose line nobody asked for.
+            if type(value) is str and frame.path is None and value != "<<" and value not in target:
+                frame.key = value
+            else:
+                self._key(frame, value, event)
         else:
-            target[frame.key] = value
             frame.key = _UNSET
+            if key is _MERGE:
+                frame.merges.append(value)
+            else:
+                target[key] = value
 
     def _key(self, frame: _Frame, key: Any, event: Any) -> None:
         line = event.start_mark.line + 1

@@ -151,6 +151,20 @@ def test_committed_lock_shows_staleness_without_data(project: Path) -> None:
     assert after["train"].state is State.OUTDATED_UPSTREAM
 
 
+def test_a_file_inside_a_directory_output_is_compared_by_its_listing(project: Path) -> None:
+    replace("dvc.yaml", "deps: [parts, train.py]", "deps: [parts/a.csv, train.py]")(project)
+    dvc(project, "repro", "-q")
+    commit(project, "depends on one part")
+    assert by_name(read_pipeline(project, "HEAD"))["train"].state is State.UP_TO_DATE
+    replace("dvc.yaml", "head -n 2 clean.csv", "head -n 1 clean.csv")(project)
+    dvc(project, "repro", "-q", "-s", "split")
+    commit(project, "only the parts are new")
+    state = by_name(read_pipeline(project, "HEAD"))["train"]
+    assert [(reason.kind, reason.subject) for reason in state.reasons] == [
+        (ReasonKind.PRODUCER, "parts/a.csv")
+    ]
+
+
 def test_large_files_are_not_read_for_a_page(project: Path) -> None:
     write(project, {"big.bin": b"0" * (2 << 20)})
     dvc(project, "add", "-q", "big.bin")
