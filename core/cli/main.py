@@ -7,9 +7,22 @@ import sys
 
 import typer
 
-from core.cli import audit, demo, deployd, drift, lineage, notify, performance, pipeline, registry, runs
+from core.cli import (
+    approvals,
+    audit,
+    demo,
+    deployd,
+    drift,
+    lineage,
+    notify,
+    performance,
+    pipeline,
+    registry,
+    runs,
+)
 from core.cli.compare import compare
 from core.cli.deploy import deploy, rollback
+from core.cli.gate import gate
 from core.cli.monitor import monitor
 from core.cli.status import as_of, freeze_app, history, reconcile, status
 from core.errors import ExitCode, ModelDeskError
@@ -35,6 +48,11 @@ app.command()(deploy)
 app.command()(rollback)
 app.command()(registry.promote)
 app.add_typer(registry.app, name="registry")
+app.command()(approvals.request_approval)
+app.command()(approvals.approve)
+app.add_typer(approvals.app, name="approval")
+app.add_typer(approvals.policy_app, name="policy")
+app.command()(gate)
 app.command()(status)
 app.command()(history)
 app.command("as-of")(as_of)

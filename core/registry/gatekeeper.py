@@ -42,6 +42,6 @@ def basis_for(ws: Workspace, model: str, version: int, environment: str) -> Basi
     check_not_frozen(ws.ledger.state(), model, environment)
     if ws.settings.policy is None:
         return NO_POLICY
-    from core.registry.approvals import approved_basis
+    from core.registry.requests import approved_basis
 
     return approved_basis(ws, model, version, environment)

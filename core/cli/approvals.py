@@ -1,0 +1,302 @@
+"""``request-approval``, ``approve``, ``approval`` and ``policy``: asking for a release and answering."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.errors import BadInput, ExitCode
+
+if TYPE_CHECKING:
+    from core.access import Actor
+    from core.registry.requests import Judgement
+    from core.workspace import Workspace
+
+app = typer.Typer(help="Requests for release: look, answer, take back.", no_args_is_help=True)
+policy_app = typer.Typer(help="The release policy.", no_args_is_help=True)
+
+AsOption = Annotated[
+    str | None, typer.Option("--as", help="Act as a demo user (local mode only); the record says so.")
+]
+RequestArgument = Annotated[str, typer.Argument(help="The request's id.", metavar="REQUEST_ID")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
+EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
+
+
+def request_approval(
+    model: Annotated[str, typer.Argument(help="The registered model.")],
+    version: Annotated[int, typer.Option("--version", help="The version that shall go live.")],
+    reason: ReasonOption,
+    environment: EnvironmentOption = "production",
+    as_user: AsOption = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Ask that a version may go live; asking again gives the same open request.
+
+    Example: python -m core request-approval diagnosis-risk --version 8 --reason "better recall"
+    """
+    from core.registry.approvals import open_request
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    _print(open_request(ws, model, version, environment, _actor(ws, as_user), reason), output)
+
+
+def approve(
+    request_id: RequestArgument,
+    meaning: Annotated[str, typer.Option("--meaning", help="What the signature means.")] = "",
+    as_user: AsOption = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Sign a request; whoever has a passphrase is asked for it. Requester and run author cannot.
+
+    Example: python -m core approve req-0123456789ab --meaning "I approve release to production"
+    """
+    from core.registry import approvals
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    actor = _actor(ws, as_user)
+    _print(approvals.approve(ws, request_id, actor, meaning, _passphrase(ws, actor)), output)
+
+
+@app.command()
+def check(
+    subject: Annotated[str, typer.Argument(metavar="REQUEST_ID|MODEL/V", help="A request, or a version.")],
+    environment: EnvironmentOption = "production",
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """What a request is worth now. Exit code 0 when it is approved, else 5.
+
+    Example: python -m core approval check diagnosis-risk/8 --output json
+    """
+    from core.registry.requests import APPROVED, find_request, judge, newest_request
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    if "/" in subject:
+        model, version = _model_version(subject)
+        ws.registry.version(model, version)
+        request = newest_request(ws, model, version, environment)
+    else:
+        request = find_request(ws, subject)
+    found = judge(ws, request) if request else None
+    _print(found, output)
+    if found is None or found.state != APPROVED:
+        raise typer.Exit(ExitCode.APPROVAL_MISSING)
+
+
+@app.command("list")
+def list_requests(
+    model: Annotated[str | None, typer.Option("--model", help="Only requests of this model.")] = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Every request with what it is worth now, newest first.
+
+    Example: python -m core approval list --model diagnosis-risk
+    """
+    from core.registry.requests import judgements
+    from core.workspace import open_workspace
+
+    found = judgements(open_workspace(workspace), model)
+    if output is Output.JSON:
+        print_json({"requests": [_facts(item) | _subject(item) for item in found]})
+        return
+    columns = ("request", "model", "version", "environment", "by", "state", "approvals", "reasons")
+    rows = [
+        [item.request_id, *_subject(item).values(), item.state, f"{item.has}/{item.needs}", _reasons(item)]
+        for item in found
+    ]
+    print_table(columns, rows, output)
+
+
+@app.command()
+def reject(
+    request_id: RequestArgument,
+    reason: ReasonOption,
+    as_user: AsOption = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Say no; the request is closed.
+
+    Example: python -m core approval reject req-0123456789ab --reason "recall fell at site B"
+    """
+    from core.registry import approvals
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    actor = _actor(ws, as_user)
+    _print(approvals.reject(ws, request_id, actor, reason, _passphrase(ws, actor)), output)
+
+
+@app.command("request-changes")
+def request_changes(
+    request_id: RequestArgument,
+    reason: ReasonOption,
+    as_user: AsOption = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Ask for something else before deciding.
+
+    Example: python -m core approval request-changes req-0123456789ab --reason "add the subgroup table"
+    """
+    from core.registry import approvals
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    _print(approvals.request_changes(ws, request_id, _actor(ws, as_user), reason), output)
+
+
+@app.command()
+def withdraw(
+    request_id: RequestArgument,
+    reason: ReasonOption = "",
+    as_user: AsOption = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Take a request back: the requester, or an admin.
+
+    Example: python -m core approval withdraw req-0123456789ab --reason "trained again"
+    """
+    from core.registry import approvals
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    _print(approvals.withdraw(ws, request_id, _actor(ws, as_user), reason), output)
+
+
+@app.command()
+def override(
+    request_id: RequestArgument,
+    gate: Annotated[str, typer.Option("--gate", help="The inconclusive gate, by its name.")],
+    reason: ReasonOption,
+    as_user: AsOption = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Accept an inconclusive gate, with a reason; a failed one cannot be accepted.
+
+    Example: python -m core approval override req-0123456789ab --gate "test rows" --reason "external study"
+    """
+    from core.registry import approvals
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    _print(approvals.override_gate(ws, request_id, gate, _actor(ws, as_user), reason), output)
+
+
+@app.command()
+def enrol(as_user: AsOption = None, workspace: WorkspaceOption = HERE) -> None:
+    """Set or change the passphrase that you sign with.
+
+    Example: python -m core approval enrol
+    """
+    from core.registry.signing import enrol as set_passphrase
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    actor = _actor(ws, as_user)
+    current = _passphrase(ws, actor)
+    chosen = typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    set_passphrase(ws, actor, chosen, current)
+    log(f"{actor.printed_name} signs with a passphrase from now on.")
+
+
+@policy_app.command()
+def publish(
+    reason: ReasonOption = "",
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Check the policy file and publish it as a numbered version; the same text keeps its number.
+
+    Example: python -m core policy publish --reason "two approvers for high risk"
+    """
+    from core.access import local_actor
+    from core.errors import BadSettings
+    from core.registry import policy
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    found = policy.policy_of(ws)
+    if found is None:
+        raise BadSettings("No policy is configured.", "Set `policy` in modeldesk.toml.")
+    number = policy.publish(ws, found, local_actor(ws.settings), reason)
+    if output is Output.JSON:
+        print_json({"policy": found.name, "version": number, "sha256": found.sha256})
+    else:
+        print_table(["policy", "version", "sha256"], [[found.name, number, found.sha256]], output)
+
+
+def _actor(ws: Workspace, as_user: str | None) -> Actor:
+    from core.access import demo_actor, local_actor
+
+    return demo_actor(ws.settings, as_user) if as_user else local_actor(ws.settings)
+
+
+def _passphrase(ws: Workspace, actor: Actor) -> str | None:
+    from core.registry.signing import is_enrolled
+
+    if not is_enrolled(ws, actor.name):
+        return None
+    return typer.prompt(f"Passphrase of {actor.printed_name}", hide_input=True, err=True)
+
+
+def _model_version(text: str) -> tuple[str, int]:
+    model, _, version = text.rpartition("/")
+    if not model or not version.isdigit():
+        raise BadInput(f"'{text}' is no version.", "Write MODEL/V, as in diagnosis-risk/8.")
+    return model, int(version)
+
+
+def _facts(found: Judgement | None) -> dict[str, object]:
+    if found is None:
+        reasons = ["nobody has requested an approval of this version"]
+        return {
+            "request_id": None,
+            "url": None,
+            "state": "missing",
+            "needs": None,
+            "has": 0,
+            "reasons": reasons,
+        }
+    return {
+        "request_id": found.request_id,
+        "url": found.url,
+        "state": found.state,
+        "needs": found.needs,
+        "has": found.has,
+        "reasons": list(found.reasons),
+    }
+
+
+def _subject(found: Judgement) -> dict[str, object]:
+    opened = found.request.opened
+    return {
+        "model": opened.model,
+        "version": opened.version,
+        "environment": opened.environment,
+        "by": found.request.by.printed_name,
+    }
+
+
+def _reasons(found: Judgement) -> str | None:
+    return "; ".join(found.reasons) or None
+
+
+def _print(found: Judgement | None, output: Output) -> None:
+    facts = _facts(found)
+    if output is Output.JSON:
+        print_json(facts)
+        return
+    shown = facts | {"reasons": "; ".join(facts["reasons"]) or None}  # type: ignore[arg-type]
+    print_table(tuple(shown), [tuple(shown.values())], output)

@@ -1,0 +1,256 @@
+"""Asking for a release and answering: every write checks rights, four eyes and the digest, and is recorded.
+
+The writes take the model's lock, the same as promotions do: a release never overtakes a rejection.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from core.access import Action, Actor, decide, require
+from core.errors import BadInput, Conflict, Refused
+from core.ledger import events as ev
+from core.ledger.canonical import digest
+from core.registry.gates import evaluate_version
+from core.registry.policy import policy_of, version_for_request
+from core.registry.requests import (
+    APPROVED,
+    CHANGES,
+    EXPIRED,
+    OPEN,
+    Judgement,
+    find_request,
+    gate_results,
+    judge,
+    judged_facts,
+    newest_request,
+)
+from core.registry.signing import authenticate
+
+if TYPE_CHECKING:
+    from core.ledger.state import Request
+    from core.registry.policy import Tier
+    from core.workspace import Workspace
+
+DEFAULT_MEANING = "I approve release to {environment}"
+_WITHOUT_POLICY = timedelta(days=14)
+
+
+def open_request(
+    ws: Workspace, model: str, version: int, environment: str, actor: Actor, reason: str
+) -> Judgement:
+    """Ask that a version may go live; asking again gives the open request back.
+
+    The gates of the model's tier are evaluated and recorded with it. Raises Refused without the right or when
+    the policy text is not published, BadInput without a reason, NotFound, BadSettings, Unavailable.
+    """
+    require(ws.settings, actor, Action.REQUEST, model, environment)
+    _needed(reason, "A request needs a reason.", "Say what gets better for whom.")
+    policy = policy_of(ws)
+    tier = policy.tier(model, environment) if policy else None
+    number = version_for_request(ws, policy, actor) if policy else None
+    with ws.ledger.exclusive(f"alias {model}"):
+        facts = judged_facts(ws, model, version, environment, policy, number)
+        earlier = newest_request(ws, model, version, environment)
+        if earlier is not None:
+            found = judge(ws, earlier)
+            if found.state in (OPEN, CHANGES) or found.usable:
+                return found
+        event = _opening(ws, tier, number, facts, reason)
+        if earlier is not None and not earlier.closed:
+            _close_earlier(ws, earlier, actor, event.request_id)
+        ws.ledger.append(event, actor)
+        return judge(ws, find_request(ws, event.request_id))
+
+
+def approve(
+    ws: Workspace, request_id: str, actor: Actor, meaning: str = "", passphrase: str | None = None
+) -> Judgement:
+    """Sign the request. Raises Refused (no right, four eyes, a failed gate, the passphrase) and Conflict."""
+    with _open(ws, request_id) as request:
+        opened = request.opened
+        deputy_for = _may_answer(ws, request, actor)
+        if any(signature.by.name == actor.name for signature in request.signatures):
+            raise Refused(f"{actor.printed_name} has signed this request already.", "One person counts once.")
+        if failed := [gate for gate in gate_results(request) if gate["verdict"] == "FAIL"]:
+            raise Refused(
+                f"Gate '{failed[0]['name']}' failed: {failed[0]['reason']}.",
+                "A failed gate cannot be approved: reject the request, or ask for changes.",
+            )
+        event = ev.ApprovalSigned(
+            **_place(request),
+            version=opened.version,
+            digest=opened.digest,
+            printed_name=actor.printed_name,
+            meaning=meaning.strip() or DEFAULT_MEANING.format(environment=opened.environment),
+            authenticated=authenticate(ws, actor, passphrase),
+            deputy_for=deputy_for,
+        )
+        ws.ledger.append(event, actor)
+    return judge(ws, find_request(ws, request_id))
+
+
+def reject(
+    ws: Workspace, request_id: str, actor: Actor, reason: str, passphrase: str | None = None
+) -> Judgement:
+    """Say no; the request is closed. Raises as :func:`approve` does."""
+    _needed(reason, "A rejection needs a reason.", "The requester will read it.")
+    with _unused(ws, request_id) as request:
+        _may_answer(ws, request, actor)
+        event = ev.RequestRejected(
+            **_place(request),
+            reason=reason,
+            printed_name=actor.printed_name,
+            authenticated=authenticate(ws, actor, passphrase),
+        )
+        ws.ledger.append(event, actor)
+    return judge(ws, find_request(ws, request_id))
+
+
+def request_changes(ws: Workspace, request_id: str, actor: Actor, reason: str) -> Judgement:
+    """Ask for something else before deciding; the request does not suffice until somebody approves after."""
+    _needed(reason, "Say what should change.", "The requester will read it.")
+    with _open(ws, request_id) as request:
+        _may_answer(ws, request, actor)
+        ws.ledger.append(ev.ChangesRequested(**_place(request), reason=reason), actor)
+    return judge(ws, find_request(ws, request_id))
+
+
+def withdraw(ws: Workspace, request_id: str, actor: Actor, reason: str = "") -> Judgement:
+    """Take the request back: the requester, or an admin. Raises Refused and Conflict."""
+    with _unused(ws, request_id) as request:
+        opened = request.opened
+        admin = decide(ws.settings, actor, Action.CHANGE_SETTINGS, opened.model, opened.environment).allowed
+        if actor.name != request.by.name and not admin:
+            raise Refused(
+                f"Only {request.by.printed_name} or an admin can withdraw this request.", "Reject it instead."
+            )
+        require(ws.settings, actor, Action.REQUEST, opened.model, opened.environment)
+        ws.ledger.append(ev.RequestWithdrawn(**_place(request), reason=reason), actor)
+    return judge(ws, find_request(ws, request_id))
+
+
+def override_gate(ws: Workspace, request_id: str, gate: str, actor: Actor, reason: str) -> Judgement:
+    """Accept an inconclusive gate by name, with a reason; a failed one cannot be accepted."""
+    _needed(reason, "An override needs a reason.", "An auditor will read it.")
+    with _open(ws, request_id) as request:
+        opened = request.opened
+        require(ws.settings, actor, Action.OVERRIDE_GATE, opened.model, opened.environment)
+        _four_eyes(ws, request, actor.name, actor)
+        verdicts = {item["name"]: item["verdict"] for item in gate_results(request)}
+        if verdicts.get(gate) != "INCONCLUSIVE":
+            known = ", ".join(name for name, verdict in verdicts.items() if verdict == "INCONCLUSIVE")
+            raise BadInput(
+                f"'{gate}' is no inconclusive gate of this request.", f"Those are: {known or '-'}."
+            )
+        event = ev.GateOverridden(**_place(request), gate=gate, digest=opened.digest, reason=reason)
+        ws.ledger.append(event, actor)
+    return judge(ws, find_request(ws, request_id))
+
+
+def _opening(
+    ws: Workspace, tier: Tier | None, number: int | None, facts: dict[str, Any], reason: str
+) -> ev.RequestOpened:
+    run_id, results = facts["run_id"], ()
+    if tier is not None:
+        results = evaluate_version(ws, tier, facts["model"], facts["version"], facts["champion"])
+    return ev.RequestOpened(
+        model=facts["model"],
+        environment=facts["environment"],
+        reason=reason,
+        request_id=f"req-{uuid.uuid4().hex[:12]}",
+        version=facts["version"],
+        run_id=run_id,
+        run_author=ws.runs.run(run_id).user if run_id else "",
+        digest=digest(facts),
+        evidence=facts | {"gates": [asdict(result) for result in results]},
+        policy_version=number,
+        tier=tier.name if tier else "",
+        needs=tier.needs if tier else 1,
+        champion=facts["champion"],
+        expires_at=datetime.now(UTC) + (tier.expiry if tier else _WITHOUT_POLICY),
+    )
+
+
+def _close_earlier(ws: Workspace, earlier: Request, actor: Actor, successor: str) -> None:
+    """What expired or became stale is closed when a new request takes its place."""
+    if judge(ws, earlier).state == EXPIRED:
+        ws.ledger.append(ev.RequestExpired(**_place(earlier), reason=f"replaced by {successor}"), actor)
+        return
+    reason = f"what was judged has changed; replaced by {successor}"
+    ws.ledger.append(ev.RequestWithdrawn(**_place(earlier), reason=reason), actor)
+
+
+@contextmanager
+def _unused(ws: Workspace, request_id: str) -> Iterator[Request]:
+    """The request under the model's lock; raises NotFound, and Conflict when it was answered or used."""
+    model = find_request(ws, request_id).opened.model
+    with ws.ledger.exclusive(f"alias {model}"):
+        request = find_request(ws, request_id)
+        if request.closed or request.used_by:
+            state = "was used for a release" if request.used_by else f"is {request.closed}"
+            raise Conflict(
+                f"Request {request_id} {state} by now; nothing was changed.", "Request a new approval."
+            )
+        yield request
+
+
+@contextmanager
+def _open(ws: Workspace, request_id: str) -> Iterator[Request]:
+    """As :func:`_unused`; a stale or expired request raises Conflict too."""
+    with _unused(ws, request_id) as request:
+        found = judge(ws, request)
+        if found.state not in (OPEN, CHANGES, APPROVED):
+            raise Conflict(
+                f"Request {request_id} is {found.state}: {'; '.join(found.reasons)}.",
+                "Request a new approval.",
+            )
+        yield request
+
+
+def _may_answer(ws: Workspace, request: Request, actor: Actor) -> str:
+    """'' for somebody with the right of their own, else the name of whom they stand in for."""
+    opened = request.opened
+    place = (opened.model, opened.environment)
+    _four_eyes(ws, request, actor.name, actor)
+    if decide(ws.settings, actor, Action.APPROVE, *place).allowed:
+        return ""
+    principals = ws.ledger.state().principals(actor.name, datetime.now(UTC))
+    for name in principals:
+        if decide(ws.settings, actor, Action.APPROVE, *place, stands_in_for=(name,)).allowed:
+            _four_eyes(ws, request, name, actor)
+            return name
+    require(ws.settings, actor, Action.APPROVE, *place)
+    return ""
+
+
+def _four_eyes(ws: Workspace, request: Request, name: str, actor: Actor) -> None:
+    known = {user.name: user.display_name for user in ws.settings.access.users}
+    names = {word.casefold() for word in (name, known.get(name, "")) if word}
+    if name == actor.name:
+        names |= {word.casefold() for word in (actor.display_name,) if word}
+    for role, person in (("requested it", request.by.name), ("trained the model", request.opened.run_author)):
+        if person.casefold() in names:
+            whom = (
+                actor.printed_name if name == actor.name else f"{name}, for whom {actor.printed_name} acts,"
+            )
+            raise Refused(f"{whom} {role}: somebody else must decide.", "Four eyes: ask another approver.")
+
+
+def _place(request: Request) -> dict[str, str]:
+    opened = request.opened
+    return {
+        "model": opened.model,
+        "environment": opened.environment,
+        "request_id": opened.request_id,
+    }
+
+
+def _needed(reason: str, what: str, way_out: str) -> None:
+    if not reason.strip():
+        raise BadInput(what, way_out)
