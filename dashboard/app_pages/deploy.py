@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.deploy.views import EndpointView, what_happened
 from core.errors import ModelDeskError
-from dashboard import releases, services
+from dashboard import services
 from dashboard.palette import MISSING, ago, mark, moment
 from dashboard.parts.confirm import ask
 from dashboard.parts.failure import show_failure
@@ -22,6 +22,7 @@ from dashboard.parts.release import (
     status_line,
     watch_operation,
 )
+from dashboard.services import releases
 
 page_header("Deploy", "What serves now, and the way back.")
 views = services.endpoint_views()

@@ -10,12 +10,13 @@ from core.deploy.release import ReleasePlan
 from core.deploy.types import EndpointStatus, Operation, StepState
 from core.deploy.views import EndpointView
 from core.errors import ModelDeskError
-from dashboard import releases, services
+from dashboard import services
 from dashboard.palette import MISSING, ago, duration, mark
 from dashboard.parts.confirm import Pending, act_once, ask, dismiss, pending
 from dashboard.parts.failure import show_failure
 from dashboard.parts.identity import current_actor
 from dashboard.parts.marks import status_badge
+from dashboard.services import releases
 
 ROLL_BACK, DEPLOY = "roll back", "deploy"
 REASONS = (

@@ -179,7 +179,7 @@ def test_rollback_is_quick_verified_and_freezes(ws: Workspace, desk: Desk, actor
     operation = rollback(desk, plan, actor, "wrong scores")
     assert operation.verified and says(desk) == 1
     assert operation.command_to_switch < 1
-    with pytest.raises(Refused, match="frozen by"):
+    with pytest.raises(Refused, match="are frozen since"):
         ship(desk, actor, 3)
 
 

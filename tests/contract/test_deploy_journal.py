@@ -1,0 +1,104 @@
+"""The journal: one winner among many, a rollback goes first, a late promote is fenced, orphans are aborted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.deploy.database import Database
+from core.deploy.journal import Intent, Journal, Message
+from core.deploy.outbox import Outbox
+from core.deploy.store import Store
+from core.deploy.types import Artifact, EndpointKey, OperationKind, OperationState, Slot, SlotName
+from core.errors import Conflict
+
+KEY = EndpointKey("risk", "production")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    database = Database(f"sqlite:///{tmp_path}/ledger.db")
+    store = Store(database)
+    store.ensure_endpoint(KEY, 18999, "ada")
+    for number, name in enumerate(SlotName, 1):
+        artifact = Artifact(directory=tmp_path, sha256=f"{number}" * 64, size_bytes=1)
+        slot = Slot(name=name, version=number, artifact=artifact, process=None, started_at=datetime.now(UTC))
+        store.put_slot(KEY, slot)
+    return database
+
+
+def intent(kind: OperationKind = OperationKind.DEPLOY, version: int = 1, **more: object) -> Intent:
+    return Intent(key=KEY, kind=kind, to_version=version, actor="ada", reason="test", **more)
+
+
+def test_one_of_many_begins(database: Database) -> None:
+    def begin(_: int) -> str:
+        try:
+            return Journal(database).begin(intent()).id
+        except Conflict:
+            return ""
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [result for result in pool.map(begin, range(8)) if result]
+    assert len(won) == 1
+
+
+def test_a_rollback_takes_over_and_the_late_promote_changes_nothing(database: Database) -> None:
+    journal, store = Journal(database), Store(database)
+    first = journal.begin(intent(version=1))
+    journal.decide(first, live=SlotName.A, previous=None, weights={SlotName.A: 100})
+    journal.finish(first, OperationState.DONE, "")
+    late = journal.begin(intent(version=2))
+    back = journal.begin(intent(OperationKind.ROLLBACK, version=3))
+    journal.decide(back, live=SlotName.C, previous=None, weights={SlotName.C: 100})
+    with pytest.raises(Conflict, match="rollback of risk/production took over"):
+        journal.decide(late, live=SlotName.B, previous=SlotName.A, weights={SlotName.B: 100})
+    assert store.endpoint(KEY).live_version == 3
+    assert journal.operation(late.id).state is OperationState.PREEMPTED
+    with pytest.raises(Conflict, match="started a rollback"):
+        journal.begin(intent(OperationKind.ROLLBACK, version=1))
+
+
+def test_what_was_taken_back_is_no_good_target(database: Database) -> None:
+    journal, store = Journal(database), Store(database)
+    moves = (("a", OperationKind.DEPLOY), ("b", OperationKind.DEPLOY), ("a", OperationKind.ROLLBACK))
+    for name, kind in moves:
+        slot = SlotName(name)
+        operation = journal.begin(intent(kind, version=1 + "ab".index(name)))
+        journal.decide(operation, live=slot, previous=None, weights={slot: 100})
+        journal.finish(operation, OperationState.DONE, "")
+    assert [(stretch.version, stretch.good) for stretch in store.served(KEY)] == [
+        (1, True),
+        (2, False),
+        (1, True),
+    ]
+
+
+def test_a_switch_that_did_not_hold_is_withdrawn_with_its_messages(database: Database) -> None:
+    journal, store = Journal(database), Store(database)
+    operation = journal.begin(intent(version=1))
+    before = store.endpoint(KEY)
+    told = (Message("alias", {"alias": "champion", "version": 1}),)
+    journal.decide(operation, live=SlotName.A, previous=None, weights={SlotName.A: 100}, messages=told)
+    journal.withdraw(operation, before)
+    assert store.endpoint(KEY).live is None and store.served(KEY) == ()
+    assert Outbox(database).pending() == ()
+
+
+def test_an_operation_whose_process_died_is_aborted(database: Database, tmp_path: Path) -> None:
+    code = (
+        "from core.deploy.database import Database; from core.deploy.journal import Journal, Intent\n"
+        "from core.deploy.types import EndpointKey, OperationKind\n"
+        f"Journal(Database('sqlite:///{tmp_path}/ledger.db')).begin(Intent(key=EndpointKey('risk', 'production'), "
+        "kind=OperationKind.DEPLOY, to_version=2, actor='bob', reason=''))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], timeout=60)
+    (orphan,) = Journal(database).abort_orphans()
+    assert orphan.actor == "bob"
+    assert Journal(database).operation(orphan.id).state is OperationState.ABORTED
+    assert Journal(database).begin(intent()).state is OperationState.RUNNING
