@@ -65,7 +65,7 @@ class Registry:
         """The version's files when they lie on this machine, else None."""
         uri = self.artifact_uri(model, version)
         parts = urlsplit(uri)
-        path = Path(unquote(parts.path)) if parts.scheme in ("file", "") else None
+        path = Path(unquote(parts.path)) if parts.path and parts.scheme in ("file", "") else None
         return path if path is not None and path.is_dir() else None
 
     def signature(self, model: str, version: int) -> Signature:
