@@ -72,6 +72,8 @@ def plan_rollback(desk: Desk, model: str, environment: str, to: str = LAST_GOOD)
     endpoint = desk.store.endpoint(key)
     if endpoint is None or endpoint.live is None:
         raise NotFound(f"Nothing serves {key}.", "Deploy a version first.")
+    if to == LAST_GOOD:
+        _refuse_second_click(desk, key)
     target = _canary_target(desk, endpoint, to) or _chosen(desk, endpoint, to)
     start = (
         "It is warm: the switch takes milliseconds." if target.warm else "It is cold: about 20 s to start it."
@@ -100,8 +102,8 @@ def rollback(
     access.require(desk.settings, actor, Action.ROLL_BACK, plan.key.model, plan.key.environment)
     if not reason.strip():
         raise BadInput("A rollback needs a reason.", "Say in a few words what is wrong.")
-    if idempotency_key is None:
-        _refuse_second_click(desk, plan)
+    if idempotency_key is None and plan.asked_for == LAST_GOOD:
+        _refuse_second_click(desk, plan.key)
     operation = desk.journal.begin(
         Intent(
             key=plan.key,
@@ -182,16 +184,16 @@ def _failed(desk: Desk, operation: Operation, error: ModelDeskError) -> ModelDes
     return type(error)(text, error.way_out)
 
 
-def _refuse_second_click(desk: Desk, plan: RollbackPlan) -> None:
-    last = next(iter(desk.journal.operations(plan.key, limit=1)), None)
-    if last is None or last.kind is not OperationKind.ROLLBACK or plan.asked_for != LAST_GOOD:
+def _refuse_second_click(desk: Desk, key: EndpointKey) -> None:
+    last = next(iter(desk.journal.operations(key, limit=1)), None)
+    if last is None or last.kind is not OperationKind.ROLLBACK:
         return
     if last.state is not OperationState.DONE or last.finished_at is None:
         return
     ago = (datetime.now(UTC) - last.finished_at).total_seconds()
     if ago < JUST_NOW_S:
         raise Conflict(
-            f"Already done by {last.actor} {ago:.0f} s ago: v{last.to_version} is live in {plan.key}.",
+            f"Already done by {last.actor} {ago:.0f} s ago: v{last.to_version} is live in {key}.",
             "To go back further, name the version.",
         )
 

@@ -240,8 +240,8 @@ class _Rollout:
 
     def _failed(self, error: ModelDeskError) -> ModelDeskError:
         live = self._endpoint().live_version
-        state = f"v{live} is live in {self.plan.key.environment}" if live else "nothing is live"
-        text = f"{error.what} {state[0].upper()}{state[1:]}; this deployment changed nothing."
+        state = f"v{live} is still live" if live else "nothing is live"
+        text = f"{error.what} In {self.plan.key.environment} {state}; this deployment changed nothing."
         self._clean_up(OperationState.FAILED, text)
         for message in messages.failed(self.operation, self.actor, live, error.what):
             self.desk.journal.tell(self.operation, message)

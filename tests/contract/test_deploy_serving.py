@@ -145,7 +145,7 @@ def test_what_a_gate_refuses_is_never_started(desk: Desk, actor: Actor, version:
     slots = desk.store.endpoint(KEY).slots
     with pytest.raises(Failed, match=why) as failure:
         ship(desk, actor, version)
-    assert "V2 is live in production" in failure.value.what
+    assert "In production v2 is still live" in failure.value.what
     assert failure.value.exit_code == 3
     assert desk.store.endpoint(KEY).slots == slots
     assert says(desk) == 2
@@ -186,6 +186,8 @@ def test_rollback_is_quick_verified_and_freezes(ws: Workspace, desk: Desk, actor
 def test_a_second_rollback_is_told_who_did_it(desk: Desk, actor: Actor) -> None:
     with pytest.raises(Conflict, match=r"Already done by \w+ 0 s ago: v1 is live"):
         rollback(desk, plan_rollback_or_same(desk), actor, "wrong scores")
+    with pytest.raises(Conflict, match="Already done by"):
+        plan_rollback(desk, MODEL, "production")
     assert says(desk) == 1
 
 
