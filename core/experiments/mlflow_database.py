@@ -1,4 +1,4 @@
-"""A read-only connection to MLflow's own database that answers in Arrow: SQLite and PostgreSQL by ADBC.
+"""A read-only connection to MLflow's own database that answers in Arrow columns: SQLite and PostgreSQL.
 
 Each call opens its own connection: that costs about a millisecond and no read lock outlives the read.
 """
@@ -6,8 +6,9 @@ Each call opens its own connection: that costs about a millisecond and no read l
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -46,8 +47,7 @@ class Database(Protocol):
 def open_database(uri: str) -> Database:
     """The database of a tracking URI, its schema checked. Raises BadInput and Unavailable."""
     database = _named(uri)
-    with database.session() as session:
-        check_revision(_revision(session, database), str(database))
+    check_revision(_revision(database), str(database))
     return database
 
 
@@ -68,11 +68,12 @@ def _named(uri: str) -> Database:
     )
 
 
-def _revision(session: Session, database: Database) -> str | None:
+def _revision(database: Database) -> str | None:
     try:
-        found = session.fetch("SELECT version_num FROM alembic_version")
+        with database.session() as session:
+            found = session.fetch("SELECT version_num FROM alembic_version")
     except Unavailable as error:
-        if re.search(r"no such table|does not exist", str(error.__cause__)):
+        if re.search(r'no such table|relation "alembic_version" does not exist', str(error.__cause__)):
             return None
         raise
     return found[0][0].as_py() if found.num_rows else None
@@ -89,21 +90,43 @@ class SqliteFile:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A read transaction on the file."""
+        """A read transaction on the file, by Python's own SQLite.
+
+        MLflow's client in this process uses that library too. A second copy of SQLite here, such as the one
+        inside ADBC's driver, would undo the client's file locks: https://sqlite.org/howtocorrupt.html, 2.2.1.
+        """
+        self._must_exist()
+        try:
+            with closing(sqlite3.connect(self._address, uri=True, timeout=LOCK_WAIT_MS / 1000)) as connection:
+                connection.execute("BEGIN")
+                yield _SqliteSession(connection)
+        except sqlite3.Error as error:
+            raise Unavailable(*_explain(str(self), error)) from error
+
+    @contextmanager
+    def bulk_session(self) -> Iterator[Session]:
+        """The same by ADBC, ten times quicker for many rows: only for a process that does nothing else."""
         import adbc_driver_manager
         import adbc_driver_sqlite.dbapi
 
-        if not self.path.is_file():
-            raise Unavailable(
-                f"{self} does not exist.", "Check the tracking URI; nothing was created in its place."
-            )
+        self._must_exist()
         try:
-            with adbc_driver_sqlite.dbapi.connect(f"file:{quote(str(self.path))}?mode=ro") as connection:
+            with adbc_driver_sqlite.dbapi.connect(self._address) as connection:
                 session = _AdbcSession(connection, "?")
                 session.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
                 yield session
         except adbc_driver_manager.Error as error:
             raise Unavailable(*_explain(str(self), error)) from error
+
+    @property
+    def _address(self) -> str:
+        return f"file:{quote(str(self.path))}?mode=ro"
+
+    def _must_exist(self) -> None:
+        if not self.path.is_file():
+            raise Unavailable(
+                f"{self} does not exist.", "Check the tracking URI; nothing was created in its place."
+            )
 
     def stamp(self) -> str:
         """Time and size of the file and of its write-ahead log."""
@@ -142,6 +165,20 @@ class PostgresServer:
         """The snapshot of running transactions: any commit changes it."""
         with self.session() as session:
             return session.fetch("SELECT CAST(pg_current_snapshot() AS text)")[0][0].as_py()
+
+
+@dataclass(frozen=True, slots=True)
+class _SqliteSession:
+    connection: sqlite3.Connection
+
+    def fetch(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
+        import pyarrow as pa
+
+        cursor = self.connection.execute(sql, tuple(values))
+        names = [column[0] for column in cursor.description]
+        rows = cursor.fetchall()
+        cells = zip(*rows, strict=True) if rows else ((),) * len(names)
+        return pa.table([pa.array(column) for column in cells], names=names)
 
 
 @dataclass(frozen=True, slots=True)

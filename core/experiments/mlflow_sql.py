@@ -5,37 +5,22 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.errors import NotFound
 from core.experiments import columns
 from core.experiments.histories import histories_from
-from core.experiments.mlflow_database import Database, Session, open_database
+from core.experiments.mlflow_bulk import BULK_RUNS, read_elsewhere
+from core.experiments.mlflow_database import Database, SqliteFile, open_database
+from core.experiments.mlflow_rows import Scope, count_runs, read_runs, scope_of
 from core.experiments.search import Extremes, select
 from core.experiments.types import Experiment, History, Lifecycle, Run, RunTable, utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_RUNS = """
-SELECT r.run_uuid AS run_id, coalesce(r.name, '') AS name, e.name AS experiment,
-       r.experiment_id AS experiment_id, coalesce(r.status, '') AS status, coalesce(r.user_id, '') AS "user",
-       coalesce(r.lifecycle_stage, 'active') AS lifecycle_stage, coalesce(r.artifact_uri, '') AS artifact_uri,
-       coalesce(r.start_time, -1) AS start_time, coalesce(r.end_time, -1) AS end_time
-FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id"""
-_DATASETS = """
-SELECT i.destination_id AS run_id, d.name AS name, d.digest AS digest,
-       coalesce(t.value, '') AS context, coalesce(d.dataset_source, '') AS source
-FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id
-LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid AND t.name = 'mlflow.data.context'
-WHERE i.destination_type = 'RUN' AND i.source_type = 'DATASET'"""
-_LONG = {
-    "metrics": "SELECT run_uuid, key, value, is_nan FROM latest_metrics",
-    "params": "SELECT run_uuid, key, value FROM params",
-    "tags": "SELECT run_uuid, key, coalesce(value, '') AS value FROM tags",
-}
 _KEPT_TABLES = 4
 
 
@@ -87,7 +72,7 @@ class DirectReader:
     def run(self, run_id: str) -> Run:
         """One run, whatever its lifecycle; raises NotFound."""
         with self._database.session() as session:
-            table = _read(session, _Scope(" WHERE r.run_uuid = ?", "= ?", (run_id,)))
+            table = read_runs(session, Scope(" WHERE r.run_uuid = ?", "= ?", (run_id,)))
         if not len(table):
             raise NotFound(f"There is no run {run_id!r} in this store.", "`runs search` lists the runs.")
         return next(table.runs())
@@ -136,14 +121,20 @@ class DirectReader:
             kept = self._tables.get(key)
         if kept and kept[0] == stamp:
             return replace(kept[1], as_of=datetime.now(UTC))
-        with self._database.session() as session:
-            table = _read(session, _scope(experiment_id, lifecycle))
+        table = self._read(experiment_id, lifecycle)
         with self._lock:
             self._tables[key] = (stamp, table)
             self._tables.move_to_end(key)
             while len(self._tables) > _KEPT_TABLES:
                 self._tables.popitem(last=False)
         return table
+
+    def _read(self, experiment_id: str | None, lifecycle: Lifecycle) -> RunTable:
+        scope = scope_of(experiment_id, lifecycle)
+        with self._database.session() as session:
+            if not isinstance(self._database, SqliteFile) or count_runs(session, scope) <= BULK_RUNS:
+                return read_runs(session, scope)
+        return read_elsewhere(self._database.path, experiment_id, lifecycle)
 
     def _extremes(self, metric: str, run_ids: pa.Array) -> pa.Table:
         import pyarrow as pa
@@ -157,50 +148,3 @@ class DirectReader:
         never = pa.nulls(rows.num_rows, pa.bool_()).fill_null(False)
         sides = {side: columns.metric_values(rows[side], never) for side in ("low", "high")}
         return pa.table({"run_id": columns.text(rows["run_id"]), **sides})
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """Which runs a read covers: conditions on the runs query and on the owner column of long rows."""
-
-    runs: str
-    owner: str | None
-    values: tuple[object, ...] = ()
-
-
-def _scope(experiment_id: str | None, lifecycle: Lifecycle) -> _Scope:
-    stages = {"active": " AND r.lifecycle_stage = 'active'", "deleted": " AND r.lifecycle_stage = 'deleted'"}
-    stage = stages.get(lifecycle, "")
-    if experiment_id is None:
-        return _Scope(f" WHERE e.lifecycle_stage = 'active'{stage}", None)
-    number = int(experiment_id)
-    runs = f"IN (SELECT run_uuid FROM runs WHERE experiment_id = {number})"
-    return _Scope(f" WHERE r.experiment_id = {number}{stage}", runs)
-
-
-def _read(session: Session, scope: _Scope) -> RunTable:
-    as_of = datetime.now(UTC)
-    found = session.fetch(_RUNS + scope.runs, scope.values)
-    frame = columns.attributes({name: found[name] for name in found.column_names})
-    datasets = session.fetch(
-        _DATASETS + (f" AND i.destination_id {scope.owner}" if scope.owner else ""), scope.values
-    )
-    return RunTable(
-        attributes=frame,
-        **{name: _wide(session, name, scope, frame["run_id"]) for name in _LONG},
-        datasets=datasets.cast(columns.dataset_schema()),
-        total=frame.num_rows,
-        source="direct",
-        as_of=as_of,
-    )
-
-
-def _wide(session: Session, name: str, scope: _Scope, run_ids: pa.ChunkedArray) -> pa.Table:
-    rows = session.fetch(
-        _LONG[name] + (f" WHERE run_uuid {scope.owner}" if scope.owner else ""), scope.values
-    )
-    if name == "metrics":
-        values = columns.metric_values(rows["value"], rows["is_nan"])
-    else:
-        values = columns.text(rows["value"])
-    return columns.pivot(run_ids, columns.text(rows["run_uuid"]), columns.text(rows["key"]), values)

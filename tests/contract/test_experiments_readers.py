@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, NotFound, Unavailable
+from core.experiments.mlflow_bulk import read_elsewhere
+from core.experiments.mlflow_database import SqliteFile
+from core.experiments.mlflow_rows import read_runs, scope_of
 from core.experiments.runs import Runs, open_tracking
 from tests.contract.experiments_store import (
     LONG,
@@ -219,3 +222,19 @@ def test_both_readers_give_the_same_tables(sqlite_store, server, tmp_path, monke
     assert list(map(repr, direct.runs())) == list(map(repr, http.runs()))
     for kind in ("attributes", "metrics", "params", "tags"):
         assert getattr(direct, kind).schema == getattr(http, kind).schema
+
+
+@pytest.mark.parametrize("lifecycle", ["active", "deleted", "all"])
+def test_the_bulk_process_gives_the_same_columns(sqlite_store, lifecycle):
+    database = SqliteFile(Path(sqlite_store.uri.removeprefix("sqlite:///")))
+    with database.session() as session:
+        here = read_runs(session, scope_of(None, lifecycle))
+    there = read_elsewhere(database.path, None, lifecycle)
+    assert len(here) and list(map(repr, here.runs())) == list(map(repr, there.runs()))
+    for kind in ("attributes", "metrics", "params", "tags"):
+        assert getattr(here, kind).schema == getattr(there, kind).schema
+
+
+def test_the_bulk_process_says_what_is_wrong(tmp_path):
+    with pytest.raises(Unavailable, match="does not exist"):
+        read_elsewhere(tmp_path / "gone.db", None, "active")

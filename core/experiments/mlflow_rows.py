@@ -1,0 +1,87 @@
+"""The queries that read runs from MLflow's database, column by column, and what they cover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from core.experiments import columns
+from core.experiments.mlflow_database import Session
+from core.experiments.types import Lifecycle, RunTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_RUNS = """
+SELECT r.run_uuid AS run_id, coalesce(r.name, '') AS name, e.name AS experiment,
+       r.experiment_id AS experiment_id, coalesce(r.status, '') AS status, coalesce(r.user_id, '') AS "user",
+       coalesce(r.lifecycle_stage, 'active') AS lifecycle_stage, coalesce(r.artifact_uri, '') AS artifact_uri,
+       coalesce(r.start_time, -1) AS start_time, coalesce(r.end_time, -1) AS end_time
+FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id"""
+_DATASETS = """
+SELECT i.destination_id AS run_id, d.name AS name, d.digest AS digest,
+       coalesce(t.value, '') AS context, coalesce(d.dataset_source, '') AS source
+FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id
+LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid AND t.name = 'mlflow.data.context'
+WHERE i.destination_type = 'RUN' AND i.source_type = 'DATASET'"""
+_LONG = {
+    "metrics": "SELECT run_uuid, key, value, is_nan FROM latest_metrics",
+    "params": "SELECT run_uuid, key, value FROM params",
+    "tags": "SELECT run_uuid, key, coalesce(value, '') AS value FROM tags",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which runs a read covers: conditions on the runs query and on the owner column of long rows."""
+
+    runs: str
+    owner: str | None
+    values: tuple[object, ...] = ()
+
+
+def scope_of(experiment_id: str | None, lifecycle: Lifecycle) -> Scope:
+    """All runs of an experiment, or of every active one."""
+    stages = {"active": " AND r.lifecycle_stage = 'active'", "deleted": " AND r.lifecycle_stage = 'deleted'"}
+    stage = stages.get(lifecycle, "")
+    if experiment_id is None:
+        return Scope(f" WHERE e.lifecycle_stage = 'active'{stage}", None)
+    number = int(experiment_id)
+    runs = f"IN (SELECT run_uuid FROM runs WHERE experiment_id = {number})"
+    return Scope(f" WHERE r.experiment_id = {number}{stage}", runs)
+
+
+def read_runs(session: Session, scope: Scope) -> RunTable:
+    """The runs of the scope with all their columns."""
+    as_of = datetime.now(UTC)
+    found = session.fetch(_RUNS + scope.runs, scope.values)
+    frame = columns.attributes({name: found[name] for name in found.column_names})
+    datasets = session.fetch(
+        _DATASETS + (f" AND i.destination_id {scope.owner}" if scope.owner else ""), scope.values
+    )
+    return RunTable(
+        attributes=frame,
+        **{name: _wide(session, name, scope, frame["run_id"]) for name in _LONG},
+        datasets=datasets.cast(columns.dataset_schema()),
+        total=frame.num_rows,
+        source="direct",
+        as_of=as_of,
+    )
+
+
+def count_runs(session: Session, scope: Scope) -> int:
+    """How many runs the scope covers."""
+    joined = "FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id"
+    return session.fetch(f"SELECT count(*) AS n {joined}{scope.runs}", scope.values)[0][0].as_py()
+
+
+def _wide(session: Session, name: str, scope: Scope, run_ids: pa.ChunkedArray) -> pa.Table:
+    rows = session.fetch(
+        _LONG[name] + (f" WHERE run_uuid {scope.owner}" if scope.owner else ""), scope.values
+    )
+    if name == "metrics":
+        values = columns.metric_values(rows["value"], rows["is_nan"])
+    else:
+        values = columns.text(rows["value"])
+    return columns.pivot(run_ids, columns.text(rows["run_uuid"]), columns.text(rows["key"]), values)

@@ -1,0 +1,137 @@
+"""Stores that are missing, foreign, locked or of another schema; servers that are down: a sentence each, soon."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from core.errors import BadInput, Unavailable
+from core.experiments.mlflow_schema import KNOWN_REVISIONS
+from core.experiments.runs import open_tracking
+from tests.model_store import new_model_store
+
+ROOT_COMMAND = [sys.executable, "-m", "core", "runs", "search"]
+
+
+def test_a_missing_file_is_not_created(tmp_path):
+    with pytest.raises(Unavailable, match="does not exist"):
+        open_tracking(f"sqlite:///{tmp_path}/typo.db", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "no MLflow schema"), (b"not a database at all " * 50, "no SQLite database")]
+)
+def test_a_file_that_is_no_store(tmp_path, content, said):
+    (tmp_path / "x.db").write_bytes(content)
+    with pytest.raises(Unavailable, match=said):
+        open_tracking(f"sqlite:///{tmp_path}/x.db", tmp_path)
+    assert (tmp_path / "x.db").read_bytes() == content
+
+
+@pytest.mark.parametrize("revision", ["451aebb31d03", "fffffffffff1"])
+def test_another_schema_is_named_and_never_migrated(tmp_path, revision):
+    store = new_model_store(tmp_path)
+    with sqlite3.connect(tmp_path / "mlflow.db") as plain:
+        plain.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+    before = (tmp_path / "mlflow.db").read_bytes()
+    with pytest.raises(Unavailable, match=revision) as caught:
+        open_tracking(store.uri, tmp_path)
+    assert "mlflow db upgrade" in caught.value.way_out and "http" in caught.value.way_out
+    assert (tmp_path / "mlflow.db").read_bytes() == before
+
+
+def test_every_known_revision_is_listed_once():
+    listed = [revision for revisions in KNOWN_REVISIONS.values() for revision in revisions]
+    assert len(listed) == len(set(listed)) and "0584bdc529eb" in listed and "dc11669786a5" in listed
+
+
+def test_a_locked_store_says_so_and_recovers(tmp_path):
+    store = new_model_store(tmp_path)
+    run_id = store.run()
+    runs = open_tracking(store.uri, tmp_path)
+    other = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
+    other.execute("PRAGMA journal_mode = DELETE")  # with a write-ahead log readers never wait
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Unavailable, match="locked"):
+        runs.run(run_id)
+    other.execute("ROLLBACK")
+    other.close()
+    assert runs.run(run_id).status == "FINISHED"
+
+
+def test_new_runs_are_seen_and_an_emptied_store_is_a_sentence(tmp_path):
+    store = new_model_store(tmp_path)
+    store.run()
+    runs = open_tracking(store.uri, tmp_path)
+    assert len(runs.search("risk")) == 1
+    store.run()
+    assert len(runs.search("risk")) == 2
+    (tmp_path / "mlflow.db").write_bytes(b"")
+    with pytest.raises(Unavailable, match="lacks a table"):
+        runs.search()
+
+
+@pytest.mark.parametrize("uri", ["mysql://u:p@h/db", "./mlruns", "file:///tmp/mlruns", "ftp://x"])
+def test_other_addresses_are_refused_with_a_way_out(tmp_path, uri):
+    with pytest.raises(BadInput) as caught:
+        open_tracking(uri, tmp_path)
+    assert "mlflow" in caught.value.way_out
+
+
+def test_passwords_are_not_repeated(tmp_path):
+    for uri in ("postgresql://me:hunter2@127.0.0.1:1/db", "http://me:hunter2@127.0.0.1:1"):
+        with pytest.raises(Unavailable) as caught:
+            open_tracking(uri, tmp_path)
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["refused", "silent"])
+def test_a_dead_server_ends_the_command_within_five_seconds(answers):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if answers:
+            listener.listen()
+        uri = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        start = time.monotonic()
+        done = subprocess.run(
+            [*ROOT_COMMAND, "--tracking-uri", uri], capture_output=True, text=True, timeout=60
+        )
+    assert done.returncode == 1 and done.stdout == "" and "answer" in done.stderr
+    assert time.monotonic() - start < 5
+
+
+def test_the_command_without_a_workspace(tmp_path):
+    store = new_model_store(tmp_path)
+    store.run(metrics={"auroc": float("nan"), "up": float("inf")})
+    store.run(metrics={"auroc": 0.5})
+    done = subprocess.run(
+        [*ROOT_COMMAND, "--tracking-uri", store.uri, "--max", "1", "--order-by", "metrics.up", "--output", "json"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert (found["schema_version"], found["total"], found["source"]) == (1, 2, "direct")
+    (run,) = found["runs"]
+    assert run["metrics"] == {"auroc": "NaN", "up": "Infinity"}
+    assert set(run) == {
+        "run_id",
+        "name",
+        "experiment",
+        "status",
+        "start_time",
+        "duration_s",
+        "metrics",
+        "params",
+        "tags",
+    }
+    wrong = subprocess.run(
+        [sys.executable, "-m", "core", "runs", "search", "--tracking-uri", store.uri, "--filter", "metrics.a >"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert wrong.returncode == 2 and "At the end" in wrong.stderr
