@@ -1,4 +1,4 @@
-"""``request-approval``, ``approve``, ``approval`` and ``policy``: asking for a release and answering."""
+"""``request-approval``, ``approve`` and ``approval``: asking for a release and answering."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 app = typer.Typer(help="Requests for release: look, answer, take back.", no_args_is_help=True)
-policy_app = typer.Typer(help="The release policy.", no_args_is_help=True)
 
 AsOption = Annotated[
     str | None, typer.Option("--as", help="Act as a demo user (local mode only); the record says so.")
@@ -209,32 +208,6 @@ def enrol(as_user: AsOption = None, workspace: WorkspaceOption = HERE) -> None:
     chosen = typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
     set_passphrase(ws, actor, chosen, current)
     log(f"{actor.printed_name} signs with a passphrase from now on.")
-
-
-@policy_app.command()
-def publish(
-    reason: ReasonOption = "",
-    workspace: WorkspaceOption = HERE,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Check the policy file and publish it as a numbered version; the same text keeps its number.
-
-    Example: python -m core policy publish --reason "two approvers for high risk"
-    """
-    from core.access import local_actor
-    from core.errors import BadSettings
-    from core.registry import policy
-    from core.workspace import open_workspace
-
-    ws = open_workspace(workspace)
-    found = policy.policy_of(ws)
-    if found is None:
-        raise BadSettings("No policy is configured.", "Set `policy` in modeldesk.toml.")
-    number = policy.publish(ws, found, local_actor(ws.settings), reason)
-    if output is Output.JSON:
-        print_json({"policy": found.name, "version": number, "sha256": found.sha256})
-    else:
-        print_table(["policy", "version", "sha256"], [[found.name, number, found.sha256]], output)
 
 
 def _actor(ws: Workspace, as_user: str | None) -> Actor:

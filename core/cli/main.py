@@ -13,10 +13,12 @@ from core.cli import (
     demo,
     deployd,
     drift,
+    freeze,
     lineage,
     notify,
     performance,
     pipeline,
+    policy,
     registry,
     runs,
 )
@@ -24,7 +26,7 @@ from core.cli.compare import compare
 from core.cli.deploy import deploy, rollback
 from core.cli.gate import gate
 from core.cli.monitor import monitor
-from core.cli.status import as_of, freeze_app, history, reconcile, status
+from core.cli.status import as_of, history, reconcile, status
 from core.errors import ExitCode, ModelDeskError
 
 app = typer.Typer(
@@ -51,13 +53,13 @@ app.add_typer(registry.app, name="registry")
 app.command()(approvals.request_approval)
 app.command()(approvals.approve)
 app.add_typer(approvals.app, name="approval")
-app.add_typer(approvals.policy_app, name="policy")
+app.add_typer(policy.app, name="policy")
 app.command()(gate)
 app.command()(status)
 app.command()(history)
 app.command("as-of")(as_of)
 app.command()(reconcile)
-app.add_typer(freeze_app, name="freeze")
+app.add_typer(freeze.app, name="freeze")
 app.add_typer(audit.app, name="audit")
 
 

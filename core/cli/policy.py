@@ -1,0 +1,37 @@
+"""``policy``: the release policy as numbered versions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, print_json, print_table
+from core.errors import BadSettings
+
+app = typer.Typer(help="The release policy.", no_args_is_help=True)
+
+
+@app.command()
+def publish(
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")] = "",
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Check the policy file and publish it as a numbered version; the same text keeps its number.
+
+    Example: python -m core policy publish --reason "two approvers for high risk"
+    """
+    from core.access import local_actor
+    from core.registry import policy
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    found = policy.policy_of(ws)
+    if found is None:
+        raise BadSettings("No policy is configured.", "Set `policy` in modeldesk.toml.")
+    number = policy.publish(ws, found, local_actor(ws.settings), reason)
+    if output is Output.JSON:
+        print_json({"policy": found.name, "version": number, "sha256": found.sha256})
+    else:
+        print_table(["policy", "version", "sha256"], [[found.name, number, found.sha256]], output)
