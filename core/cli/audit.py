@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
-from core.errors import ExitCode
+from core.errors import BadInput, ExitCode
 
 app = typer.Typer(help="Check, anchor and export the record of decisions.", no_args_is_help=True)
 
@@ -19,6 +19,9 @@ def verify(
         Path | None,
         typer.Option("--anchor", help="A file from `audit anchor`: shows a cut or rebuilt chain."),
     ] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Check a file from `audit export --out` instead.")
+    ] = None,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -27,9 +30,12 @@ def verify(
     Example: python -m core audit verify --anchor anchor.json --output json
     """
     from core.ledger.anchors import read_anchor
+    from core.ledger.exports import read_export
+    from core.ledger.verify import verify_rows
     from core.workspace import open_workspace
 
-    found = open_workspace(workspace).ledger.verify(read_anchor(anchor) if anchor else None)
+    rows = read_export(export) if export else open_workspace(workspace).ledger.rows()
+    found = verify_rows(rows, read_anchor(anchor) if anchor else None)
     if output is Output.JSON:
         problems = [{"seq": p.seq, "kind": str(p.kind), "detail": p.detail} for p in found.problems]
         document = {"ok": found.ok, "events": found.events, "head": found.head, "problems": problems}
@@ -70,22 +76,36 @@ def anchor(
 @app.command()
 def export(
     model: Annotated[str | None, typer.Option("--model", help="Only events about this model.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write all rows as they are stored, one JSON line each, to be checked."),
+    ] = None,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.JSON,
 ) -> None:
-    """Every event, for an auditor; the export itself is recorded.
+    """Every event, for an auditor; the export itself is recorded afterwards.
+
+    A file written with --out keeps the chain: `audit verify --export FILE` checks it anywhere.
 
     Example: python -m core audit export --model diagnosis-risk > events.json
     """
     from core.access import Action, local_actor, require
     from core.ledger.canonical import digest
     from core.ledger.events import ExportMade
+    from core.ledger.exports import write_export
     from core.registry.words import event_facts
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
     actor = local_actor(ws.settings)
     require(ws.settings, actor, Action.EXPORT, model or "")
+    if out is not None:
+        if model is not None:
+            raise BadInput("A part of the chain cannot be checked.", "Give --out without --model.")
+        count, sha256 = write_export(ws.ledger.rows(), out)
+        ws.ledger.append(ExportMade(what="audit log", sha256=sha256), actor)
+        _print_export(out, count, sha256, output)
+        return
     records = ws.ledger.records(model=model)
     facts = [event_facts(record) for record in records]
     event = ExportMade(model=model or "", what="audit extract", sha256=digest(facts))
@@ -95,3 +115,10 @@ def export(
         return
     columns = ["seq", "at", "actor", "kind", "model", "environment", "reason"]
     print_table(columns, [[fact[name] for name in columns] for fact in facts], output)
+
+
+def _print_export(file: Path, events: int, sha256: str, output: Output) -> None:
+    if output is Output.JSON:
+        print_json({"file": str(file), "events": events, "sha256": sha256})
+    else:
+        print_table(["file", "events", "sha256"], [[file, events, sha256]], output)

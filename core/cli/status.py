@@ -1,4 +1,4 @@
-"""``status``, ``history``, ``as-of``, ``reconcile`` and ``freeze``: what serves, what served, and who decided."""
+"""``status``, ``history``, ``as-of`` and ``reconcile``: what serves, what served, and who decided."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
-from core.errors import BadInput, ExitCode
+from core.cli.options import (
+    HERE,
+    DryRunOption,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_json,
+    print_table,
+)
+from core.errors import BadInput, ExitCode, Unavailable
 
 if TYPE_CHECKING:
     from core.deploy.types import EndpointStatus
@@ -19,8 +28,6 @@ ModelArgument = Annotated[str, typer.Argument(help="The registered model.")]
 EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
 
-freeze_app = typer.Typer(help="Refuse promotions of a model, or allow them again.", no_args_is_help=True)
-
 
 def status(
     model: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
@@ -29,12 +36,14 @@ def status(
 ) -> None:
     """What is live per model and environment: the ledger's word, MLflow's and the serving engine's.
 
+    While MLflow is down it shows what the ledger last recorded, and says so on stderr.
+
     Example: python -m core status diagnosis-risk --output json
     """
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    endpoints = [_endpoint(standing, seen) for standing, seen in _seen(ws, model)]
+    endpoints = [_endpoint(standing, seen) for standing, seen in _seen(ws, model, known=True)]
     if output is Output.JSON:
         print_json({"endpoints": endpoints})
         return
@@ -100,11 +109,13 @@ def as_of(
     if output is Output.JSON:
         environments = {
             item.environment: {
-                "version": item.service.version if item.service else None,
+                "version": item.service.version,
                 "approved_by": list(item.approved_by),
-                "since": item.service.since.isoformat() if item.service else None,
-                "by": item.service.by.printed_name if item.service else None,
+                "since": item.service.since.isoformat(),
+                "by": item.service.by.printed_name,
             }
+            if item.service
+            else None
             for item in found
         }
         print_json({"model": model, "at": at.isoformat(), "environment": environments})
@@ -133,6 +144,7 @@ def reconcile(
     ] = None,
     environment: EnvironmentOption = "production",
     reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -145,11 +157,16 @@ def reconcile(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    for record in standing.detect_outside_moves(ws, standing.standings(ws)):
-        log(f"{record.model}: {record.payload['alias']} was moved outside Model Desk.")
-    if name := repair or accept:
-        actor = local_actor(ws.settings)
-        standing.repair(ws, name, environment, actor, reason, accept=accept is not None)
+    if repair and accept:
+        raise BadInput("--repair and --accept are opposites.", "Give one of them.")
+    if dry_run:
+        log(standing.repair_plan(ws, repair or accept, environment, accept=accept is not None))
+    else:
+        for record in standing.detect_outside_moves(ws, standing.standings(ws)):
+            log(f"{record.model}: {record.payload['alias']} was moved outside Model Desk.")
+        if name := repair or accept:
+            actor = local_actor(ws.settings)
+            standing.repair(ws, name, environment, actor, reason, accept=accept is not None)
     items = [_item(found, seen) for found, seen in _seen(ws, None)]
     if output is Output.JSON:
         print_json({"items": items})
@@ -158,46 +175,6 @@ def reconcile(
         print_table(columns, [[item[name] for name in columns] for item in items], output)
     if not all(item["in_sync"] for item in items):
         raise typer.Exit(ExitCode.OUT_OF_SYNC)
-
-
-@freeze_app.command("set")
-def freeze_set(
-    model: ModelArgument,
-    reason: ReasonOption = "",
-    environment: EnvironmentOption = "production",
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Refuse promotions of a model until the freeze is lifted; rolling back stays possible.
-
-    Example: python -m core freeze set diagnosis-risk --reason "audit week"
-    """
-    from core.access import local_actor
-    from core.registry.freezes import freeze
-    from core.workspace import open_workspace
-
-    ws = open_workspace(workspace)
-    freeze(ws, model, environment, local_actor(ws.settings), reason)
-    log(f"Promotions of {model} in {environment} are frozen.")
-
-
-@freeze_app.command("lift")
-def freeze_lift(
-    model: ModelArgument,
-    reason: ReasonOption = "",
-    environment: EnvironmentOption = "production",
-    workspace: WorkspaceOption = HERE,
-) -> None:
-    """Allow promotions of a model again.
-
-    Example: python -m core freeze lift diagnosis-risk --reason "cause understood"
-    """
-    from core.access import local_actor
-    from core.registry.freezes import lift
-    from core.workspace import open_workspace
-
-    ws = open_workspace(workspace)
-    lift(ws, model, environment, local_actor(ws.settings), reason)
-    log(f"Promotions of {model} in {environment} are possible again.")
 
 
 def moment(text: str) -> datetime:
@@ -211,12 +188,22 @@ def moment(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _seen(ws: Workspace, model: str | None) -> list[tuple[Standing, EndpointStatus | None]]:
+def _seen(
+    ws: Workspace, model: str | None, *, known: bool = False
+) -> list[tuple[Standing, EndpointStatus | None]]:
+    """Standings with what serves; with ``known``, the ledger's word alone while MLflow is down."""
     from core.deploy.observe import observe
-    from core.registry.standing import standings
+    from core.registry.standing import last_known, standings
 
+    try:
+        found = standings(ws, model)
+    except Unavailable as error:
+        found = last_known(ws, model) if known else ()
+        if not found:
+            raise
+        log(f"{error.what} Shown is what the ledger last recorded.")
     observed = {(item.key.model, item.key.environment): item for item in observe(ws)}
-    return [(item, observed.get((item.model, item.environment))) for item in standings(ws, model)]
+    return [(item, observed.get((item.model, item.environment))) for item in found]
 
 
 def _endpoint(standing: Standing, seen: EndpointStatus | None) -> dict[str, Any]:
@@ -238,7 +225,7 @@ def _endpoint(standing: Standing, seen: EndpointStatus | None) -> dict[str, Any]
         "health": str(seen.health) if seen else "not served",
         "registry_says": standing.alias_version,
         "serving_says": seen.serving_says if seen else None,
-        "in_sync": _item(standing, seen)["in_sync"],
+        "in_sync": _item(standing, seen)["in_sync"] if standing.answered else None,
         "frozen": standing.freeze is not None,
     }
 

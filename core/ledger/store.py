@@ -21,7 +21,7 @@ from core.ledger.projections import project
 from core.ledger.schema import events
 from core.ledger.state import State
 from core.ledger.types import Anchor, Head, Record, Verification
-from core.ledger.verify import verify_rows
+from core.ledger.verify import Row, verify_rows
 
 _COLUMNS = tuple(events.c)
 
@@ -105,13 +105,14 @@ class Ledger:
 
     def verify(self, anchor: Anchor | None = None) -> Verification:
         """Recompute every hash and link; with an ``anchor``, a cut tail and a rebuilt chain show too."""
+        return verify_rows(self.rows(), anchor)
+
+    def rows(self) -> Iterator[Row]:
+        """Every row as it is stored, in order: what the hashes were computed from."""
         with self.database.reading() as connection:
-            if connection is None:
-                return verify_rows((), anchor)
-            rows = connection.execution_options(yield_per=5000).execute(
-                sa.select(*_COLUMNS).order_by(events.c.seq)
-            )
-            return verify_rows(map(tuple, rows), anchor)
+            if connection is not None:
+                query = sa.select(*_COLUMNS).order_by(events.c.seq)
+                yield from map(tuple, connection.execution_options(yield_per=5000).execute(query))
 
     @contextmanager
     def exclusive(self, name: str, wait_s: float = WAIT_S) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One model in one environment. ``alias_version`` is MLflow's word, ``live`` the ledger's."""
+    """One model in one environment. ``alias_version`` is MLflow's word, ``live`` the ledger's.
+
+    ``answered`` is False when MLflow could not be asked: its word is then unknown, not "unset".
+    """
 
     model: str
     environment: str
@@ -29,6 +33,7 @@ class Standing:
     previous: Service | None
     freeze: Freeze | None
     unfinished: Record | None = None
+    answered: bool = True
 
     @property
     def in_sync(self) -> bool:
@@ -40,24 +45,38 @@ def standings(ws: Workspace, model: str | None = None) -> tuple[Standing, ...]:
     """Every model and environment that has an alias or a decision; raises NotFound for an unknown model."""
     state = ws.ledger.state()
     models = ws.registry.models() if model is None else (ws.registry.model(model),)
+    return _joined(ws, state, {item.name: item.aliases for item in models})
+
+
+def last_known(ws: Workspace, model: str | None = None) -> tuple[Standing, ...]:
+    """:func:`standings` by the ledger alone, for when MLflow is down; empty when nothing was ever decided."""
+    state = ws.ledger.state()
+    names = sorted({place[0] for place in state.services})
+    return _joined(ws, state, {name: None for name in names if model in (None, name)})
+
+
+def _joined(
+    ws: Workspace, state: State, models: Mapping[str, Mapping[str, int] | None]
+) -> tuple[Standing, ...]:
+    """Decisions next to the aliases of each model; None instead of aliases when MLflow did not answer."""
     unfinished = {(item.model, item.environment): item for item in state.unfinished.values()}
     found = []
-    for item in models:
+    for name, aliases in models.items():
         for environment, alias in ws.settings.environments.items():
-            version = item.aliases.get(alias)
-            live = state.live(item.name, environment)
+            version, live = (aliases or {}).get(alias), state.live(name, environment)
             if version is None and live is None:
                 continue
             found.append(
                 Standing(
-                    model=item.name,
+                    model=name,
                     environment=environment,
                     alias=alias,
                     alias_version=version,
                     live=live,
-                    previous=next(iter(state.last_good(item.name, environment)), None),
-                    freeze=state.freeze(item.name, environment),
-                    unfinished=unfinished.get((item.name, environment)),
+                    previous=next(iter(state.last_good(name, environment)), None),
+                    freeze=state.freeze(name, environment),
+                    unfinished=unfinished.get((name, environment)),
+                    answered=aliases is not None,
                 )
             )
     return tuple(found)
@@ -80,6 +99,24 @@ def detect_outside_moves(ws: Workspace, found: tuple[Standing, ...]) -> tuple[Re
         key = outside_key(standing.model, standing.alias, standing.live, standing.alias_version)
         records.append(ws.ledger.append(event, UNKNOWN, key=key))
     return tuple(records)
+
+
+def repair_plan(ws: Workspace, model: str | None, environment: str, *, accept: bool = False) -> str:
+    """What :func:`repair` would do, in a sentence; nothing is written."""
+    if model is None:
+        return "Nothing would be repaired: name a model to repair or to accept."
+    alias = alias_of(ws, environment)
+    now = ws.registry.model(model).aliases.get(alias)
+    live = ws.ledger.state().live(model, environment)
+    decided = live.version if live else None
+    if now == decided:
+        return f"Nothing to repair: {model}@{alias} is {_said(now)}, as was decided."
+    if accept:
+        return (
+            f"The ledger would take {model} {_said(now)} in {environment} as live, "
+            f"not {_said(decided)}. Nothing was changed."
+        )
+    return f"{model}@{alias} would be put back from {_said(now)} to {_said(decided)}. Nothing was changed."
 
 
 def repair(
@@ -137,3 +174,7 @@ def _close_unfinished(ws: Workspace, state: State, model: str, environment: str,
                 error="Unfinished",
             )
             ws.ledger.append(event, actor)
+
+
+def _said(version: int | None) -> str:
+    return "nothing" if version is None else f"v{version}"

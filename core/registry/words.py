@@ -22,6 +22,9 @@ def event_facts(record: Record) -> dict[str, Any]:
         "environment": record.environment,
         "reason": record.reason,
         "sentence": sentence(record),
+        "operation_id": record.payload.get("operation_id") or None,
+        "from_version": record.payload.get("from_version"),
+        "to_version": record.payload.get("to_version"),
         "facts": {key: value for key, value in record.payload.items() if key != "reason"},
         "hash": record.hash,
     }

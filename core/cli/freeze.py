@@ -1,0 +1,67 @@
+"""``freeze``: refuse promotions of a model, or allow them again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+
+app = typer.Typer(help="Refuse promotions of a model, or allow them again.", no_args_is_help=True)
+
+ModelArgument = Annotated[str, typer.Argument(help="The registered model.")]
+EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
+
+
+@app.command("set")
+def freeze_set(
+    model: ModelArgument,
+    reason: ReasonOption = "",
+    environment: EnvironmentOption = "production",
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Refuse promotions of a model until the freeze is lifted; rolling back stays possible.
+
+    Example: python -m core freeze set diagnosis-risk --reason "audit week"
+    """
+    from core.access import local_actor
+    from core.registry.freezes import freeze
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    record = freeze(ws, model, environment, local_actor(ws.settings), reason)
+    _print(model, environment, True, record.seq, output)
+    log(f"Promotions of {model} in {environment} are frozen.")
+
+
+@app.command("lift")
+def freeze_lift(
+    model: ModelArgument,
+    reason: ReasonOption = "",
+    environment: EnvironmentOption = "production",
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Allow promotions of a model again.
+
+    Example: python -m core freeze lift diagnosis-risk --reason "cause understood"
+    """
+    from core.access import local_actor
+    from core.registry.freezes import lift
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    record = lift(ws, model, environment, local_actor(ws.settings), reason)
+    _print(model, environment, False, record.seq, output)
+    log(f"Promotions of {model} in {environment} are possible again.")
+
+
+def _print(model: str, environment: str, frozen: bool, seq: int, output: Output) -> None:
+    facts = {"model": model, "environment": environment, "frozen": frozen, "seq": seq}
+    if output is Output.JSON:
+        print_json(facts)
+    else:
+        print_table(list(facts), [list(facts.values())], output)

@@ -1,0 +1,54 @@
+"""Export files: every row of the ledger as it is stored, one JSON object a line, so that anyone can check it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from core.errors import BadInput, Unavailable
+from core.ledger.schema import events
+from core.ledger.verify import Row
+
+COLUMNS = tuple(column.name for column in events.c)
+
+
+def write_export(rows: Iterable[Row], file: Path) -> tuple[int, str]:
+    """Write ``rows`` in order; how many they were and the SHA-256 of the file. Raises Unavailable.
+
+    ``actor`` and ``payload`` stay the stored text: the hashes cover it byte for byte.
+    """
+    count, digest = 0, hashlib.sha256()
+    try:
+        with file.open("wb") as target:
+            for row in rows:
+                line = json.dumps(dict(zip(COLUMNS, row, strict=True))).encode() + b"\n"
+                target.write(line)
+                digest.update(line)
+                count += 1
+    except OSError as error:
+        raise Unavailable(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+    return count, digest.hexdigest()
+
+
+def read_export(file: Path) -> Iterator[Row]:
+    """The rows of an export, in the order of the file. Raises BadInput, naming the line that is none."""
+    try:
+        with file.open(encoding="utf-8") as source:
+            for number, line in enumerate(source, 1):
+                yield _row(file, number, line)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} cannot be read: {error}.", "Name the exported file.") from error
+
+
+def _row(file: Path, number: int, line: str) -> Row:
+    try:
+        row = json.loads(line)
+        if not isinstance(row["seq"], int) or not isinstance(row["at"], str):
+            raise TypeError
+        return tuple(row[name] for name in COLUMNS)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{file}, line {number} is no event.", "`audit export --out FILE` writes such files."
+        ) from error
