@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 import streamlit as st
 
 from core.errors import ModelDeskError
-from dashboard import releases, services
+from dashboard import services
 from dashboard.charts.registry import metric_over_versions
 from dashboard.palette import MISSING, moment
 from dashboard.parts.confirm import ask
@@ -14,6 +14,7 @@ from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.marks import current_palette, status_badge
 from dashboard.parts.release import DEPLOY, said, show_pending, show_result
 from dashboard.parts.versions import metric_names, version_table
+from dashboard.services import releases
 
 page_header("Registry", "Every version against what is live, and the decision to make one live.")
 settings = services.workspace().settings

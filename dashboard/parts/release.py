@@ -102,7 +102,7 @@ def _rollback_dialog(waiting: Pending) -> None:
     acknowledged = _show_plan(plan)
     st.selectbox("What is wrong?", REASONS, key="rollback_reason")
     st.text_input("In a few words (optional)", key="rollback_words", placeholder="ticket, symptom")
-    st.button(
+    acted = st.button(
         f"Roll back to v{plan.to_version}",
         type="primary",
         key="confirm_rollback",
@@ -110,6 +110,8 @@ def _rollback_dialog(waiting: Pending) -> None:
         on_click=act_once,
         args=(ROLL_BACK, _roll_back),
     )
+    if acted:  # a dialog reruns alone; the page behind it must show what was done
+        st.rerun()
 
 
 @st.dialog("Deploy", icon=":material/rocket_launch:", on_dismiss=dismiss)
@@ -119,7 +121,7 @@ def _deploy_dialog(waiting: Pending) -> None:
     if plan.blocked:
         st.error(f"{plan.blocked.what} {plan.blocked.way_out}".strip(), icon=":material/block:")
     st.text_input("Reason", key="deploy_reason", placeholder="why this version goes live")
-    st.button(
+    acted = st.button(
         f"Deploy v{plan.to_version} to {plan.environment}",
         type="primary",
         key="confirm_deploy",
@@ -127,6 +129,8 @@ def _deploy_dialog(waiting: Pending) -> None:
         on_click=act_once,
         args=(DEPLOY, _deploy),
     )
+    if acted:  # a dialog reruns alone; the page behind it must show what was done
+        st.rerun()
 
 
 def _show_plan(plan: ReleasePlan) -> bool:

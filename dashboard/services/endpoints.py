@@ -1,4 +1,4 @@
-"""What the Deploy page reads of its endpoints; its plans and writes, never cached, are in dashboard.releases."""
+"""What the Deploy page reads of its endpoints; its plans and writes, never cached, are in releases.py."""
 
 from __future__ import annotations
 
