@@ -100,6 +100,7 @@ _MARKS = (
     Mark("REJECTED", ":material/cancel:", "■", _BAD),
     Mark("UP TO DATE", ":material/check_circle:", "●", _GOOD),
     Mark("CHANGED", ":material/change_history:", "▲", _WARN),
+    Mark("READY", ":material/check_circle:", "●", _GOOD),
     Mark("FINISHED", ":material/check_circle:", "●", _GOOD),
     Mark("RUNNING", ":material/progress_activity:", "◔", _WARN),
     Mark("SCHEDULED", ":material/schedule:", "◔", _NONE),

@@ -31,7 +31,12 @@ now = datetime.now(UTC)
 if views.failure:
     show_failure(views.failure)
     age = ago(views.known_at, now)
-    st.caption(f"Shown is the last known state, newest record {age}. Rolling back what is warm still works.")
+    way = (
+        "Rolling back to a warm version still works."
+        if releases.has_engine()
+        else "This workspace moves the MLflow alias alone, so a rollback waits until MLflow answers."
+    )
+    st.caption(f"Shown is the last known state, newest record {age}. {way}")
 if not views.endpoints:
     if not views.failure:
         empty_state(

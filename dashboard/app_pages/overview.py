@@ -19,7 +19,7 @@ now = datetime.now(UTC)
 if seen.failure:
     show_failure(seen.failure)
     if seen.models:
-        st.caption("Below is what the ledger last recorded; rolling back still works on the Deploy page.")
+        st.caption("Below is what the ledger last recorded.")
 
 if not seen.models:
     if not seen.failure:

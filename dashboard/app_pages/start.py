@@ -7,12 +7,16 @@ from dashboard.parts.header import page_header
 
 settings = services.workspace().settings
 
-page_header("Welcome to Model Desk", "Nothing is configured yet: name your MLflow and DVC, or look at the demo.")
+page_header(
+    "Welcome to Model Desk", "Nothing is configured yet: name your MLflow and DVC, or look at the demo."
+)
 
 demo, own = st.columns(2)
 with demo.container(border=True, height="stretch"):
     st.subheader("Look around first", anchor=False)
-    st.markdown("The demo workspace has real runs, models, a DVC pipeline and drift, all made on this machine.")
+    st.markdown(
+        "The demo workspace has real runs, models, a DVC pipeline and drift, all made on this machine."
+    )
     st.code("make run", language="bash")
 with own.container(border=True, height="stretch"):
     st.subheader("Use your own MLflow and DVC", anchor=False)

@@ -29,7 +29,7 @@ page_header(f"{model} v{found.version}", found.description or "No description.")
 with st.container(horizontal=True, vertical_alignment="center"):
     for alias in found.aliases:
         st.badge(alias, icon=":material/label:")
-    status_badge("PASS" if found.status == "READY" else "FAIL", f"MLflow says {found.status}")
+    status_badge(found.status, "the state of the version in MLflow")
     back = {"model": model}
     st.page_link(
         "app_pages/registry.py", label="All versions", icon=":material/inventory_2:", query_params=back
