@@ -36,8 +36,8 @@ lint: test-setup ## Check style without changing anything
 format: test-setup ## Put every file into the project's style
 	$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
 
-bench: test-setup ## Measure speed and memory as ratios to a peer; prints tables
-	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: test-setup demo ## Measure speed and memory as ratios to a peer; prints tables
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
 
 screenshots: test-setup ## Picture every page in light, dark and at phone width into .screenshots
 	$(BIN)/python -m pytest -n 0 tests/browser/test_screenshots.py

@@ -14,6 +14,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(autouse=True)
+def no_ambient_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's own set_tracking_uri leaves this variable behind; the next test must not find it."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The reference corpus (MODELDESK_CORPUS, else ../shared/corpus); skips where it is absent."""

@@ -86,11 +86,12 @@ class DirectReader:
         marks = ", ".join("?" * len(run_ids))
         with self._database.session() as session:
             rows = session.fetch(
-                "SELECT run_uuid, step, timestamp, value, is_nan FROM metrics "
-                f"WHERE run_uuid IN ({marks}) AND key = ?",
+                # Without statistics SQLite would scan all runs that have the key; so the key is no index term.
+                "SELECT run_uuid, step, timestamp, CASE WHEN is_nan THEN NULL ELSE value END AS value "
+                f"FROM metrics WHERE run_uuid IN ({marks}) AND key || '' = ?",
                 (*run_ids, metric),
             )
-        values = columns.metric_values(rows["value"], rows["is_nan"])
+        values = columns.metric_values(rows["value"], rows["value"].is_null())
         return histories_from(
             run_ids, metric, rows["run_uuid"], rows["step"], values, rows["timestamp"], max_points
         )

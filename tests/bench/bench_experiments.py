@@ -2,7 +2,7 @@
 
 Stores come from a seeded generator of MLflow stores (MODELDESK_MAKE_STORE, else ../shared/bench/make_store.py);
 without it, rows are skipped and say so. MODELDESK_BENCH_RUNS sets the large size (default 100,000).
-Each figure is CPU seconds (child processes included), the median of 3 fresh processes: python -m tests.bench.bench_experiments
+Each figure is CPU seconds (child processes included), the median of 3 fresh processes.
 """
 
 from __future__ import annotations
