@@ -110,7 +110,7 @@ def test_roll_back_and_the_freeze_it_leaves(demo_copy: Path, serve: Callable[...
     assert "frozen" in refused.stderr
 
 
-def test_promote_from_the_registry(demo_copy: Path, serve: Callable[..., str], open_tab) -> None:
+def test_promote_from_the_deploy_page(demo_copy: Path, serve: Callable[..., str], open_tab) -> None:
     tab = open_tab(serve(demo_copy))
     page = tab.open("/deploy?endpoint=biopsy-triage%2Fproduction")
     before = live(demo_copy, "biopsy-triage")
@@ -122,6 +122,19 @@ def test_promote_from_the_registry(demo_copy: Path, serve: Callable[..., str], o
     confirm.click()
     expect(page.get_by_text(re.compile(f"is v{target}, confirmed"))).to_be_visible()
     assert live(demo_copy, "biopsy-triage") == target != before
+
+
+def test_promote_from_the_registry(demo_copy: Path, serve: Callable[..., str], open_tab) -> None:
+    tab = open_tab(serve(demo_copy))
+    page = tab.open("/registry?model=biopsy-triage")
+    table = page.locator('[data-testid="stDataFrame"]').first.bounding_box()
+    page.mouse.click(table["x"] + 17, table["y"] + 50)  # the first row's box; the table is drawn on a canvas
+    page.get_by_role("button", name="Promote v5 to production").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("v3 → v5").first).to_be_visible()
+    dialog.get_by_role("button", name="Deploy v5 to production").click()
+    expect(page.get_by_text(re.compile("is v5, confirmed"))).to_be_visible()
+    assert live(demo_copy, "biopsy-triage") == 5
 
 
 def test_a_stale_page_does_not_act(demo_copy: Path, serve: Callable[..., str], open_tab) -> None:
