@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -60,7 +62,7 @@ class Database:
             return sa.create_engine(
                 self.url.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 5}
             )
-        engine = sa.create_engine(self.url, connect_args={"timeout": WAIT_S})
+        engine = sa.create_engine(_readable(self.url, self.file), connect_args={"timeout": WAIT_S})
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -136,6 +138,13 @@ class Database:
 def lock_id(name: str) -> int:
     """A PostgreSQL advisory lock number for a name."""
     return int.from_bytes(hashlib.sha256(f"model-desk:{name}".encode()).digest()[:8], signed=True)
+
+
+def _readable(url: sa.URL, file: Path) -> sa.URL:
+    """The URL; on a read-only disk one that needs no file beside the database, which WAL mode would make."""
+    if not file.exists() or os.access(file.parent, os.W_OK):
+        return url
+    return url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "immutable": "1", "uri": "true"})
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

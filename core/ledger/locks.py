@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import Conflict
+from core.errors import Conflict, Unavailable
 
 _PAUSE_S = 0.02
 
 
 @contextmanager
 def file_lock(file: Path, wait_s: float) -> Iterator[None]:
-    """Hold ``file`` alone; the system lets go when the process ends. Raises Conflict after ``wait_s``."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Hold ``file`` alone; the system lets go when the process ends.
+
+    Raises Conflict after ``wait_s``, and Unavailable where no file can be written (a read-only disk).
+    """
+    descriptor = _opened(file)
     try:
         deadline = time.monotonic() + wait_s
         while not _taken(descriptor):
@@ -30,6 +33,17 @@ def file_lock(file: Path, wait_s: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(file: Path) -> int:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise Unavailable(
+            f"{file.parent} cannot be written: {error.strerror}.",
+            "Nothing was changed. Check the disk and the folder's permissions; reading still works.",
+        ) from error
 
 
 def _taken(descriptor: int) -> bool:

@@ -123,7 +123,6 @@ class Ledger:
         """
         if self.database.is_sqlite:
             folder = self.database.file.with_name(f"{self.database.file.name}.locks")
-            folder.mkdir(parents=True, exist_ok=True)
             with file_lock(folder / f"{lock_id(name) & (2**64 - 1):016x}", wait_s):
                 yield
             return
