@@ -80,7 +80,17 @@ def _failure(path: Path, said: str) -> Unavailable:
         )
 
 
+class _WithoutPandas:
+    """PyArrow imports pandas (0.2 s) to ask whether a plain number is one of its kinds; here none ever is."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name == "pandas":
+            raise ImportError(name)
+
+
 if __name__ == "__main__":
+    sys.meta_path.insert(0, _WithoutPandas)  # type: ignore[arg-type]
     try:
         main(sys.argv[1], sys.argv[2], sys.argv[3], sys.stdout.buffer)  # type: ignore[arg-type]
     except Unavailable as error:
