@@ -49,6 +49,8 @@ def _store() -> Path:
         log(LogisticRegression(max_iter=300).fit(wide, label), wide.head(3))
         with mlflow.start_run(experiment_id=experiment):
             mlflow.pyfunc.log_model(python_model=_hanging(), signature=_signature(narrow), **common)
+    mlflow.set_tracking_uri(None)
+    mlflow.set_registry_uri(None)
     return folder
 
 

@@ -146,15 +146,20 @@ def test_the_inference_log_tells_its_story(demo_workspace: Path) -> None:
     assert log.num_rows > labels.num_rows, "labels come late"
 
 
-def test_scores_are_the_served_models_own(demo_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_are_the_served_models_own(demo_workspace: Path) -> None:
     import mlflow.sklearn
     import numpy as np
 
     day = sorted((demo_workspace / "predictions" / story.MODEL).glob("*.parquet"))[-3]
     log = pq.read_table(day).to_pandas()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{demo_workspace}/mlflow/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{demo_workspace}/mlflow/mlflow.db")
+    mlflow.set_registry_uri(f"sqlite:///{demo_workspace}/mlflow/mlflow.db")
     (version,) = set(log["model_version"])
-    model = mlflow.sklearn.load_model(f"models:/{story.MODEL}/{version}")
+    try:
+        model = mlflow.sklearn.load_model(f"models:/{story.MODEL}/{version}")
+    finally:
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
     assert np.allclose(model.predict_proba(log)[:, 1], log["score"])
 
 
