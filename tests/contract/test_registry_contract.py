@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +13,7 @@ from core.errors import BadInput, BadSettings, Conflict, NotFound, Refused, Unav
 from core.registry.types import AliasMove
 from core.settings import MlflowSection, Settings
 from core.workspace import Workspace
+from tests.contract.experiments_store import mlflow_server
 from tests.model_store import ModelStore, new_model_store
 
 ODD = "ward '7' \"🫀\" 100%"
@@ -44,36 +41,8 @@ def filled(tmp_path_factory) -> ModelStore:
 
 @pytest.fixture(scope="module")
 def server(filled) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", filled.uri, "--workers", "1"]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port)],
-        env=environment,
-        cwd=filled.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _wait_for(url)
-            yield url
-        finally:
-            os.killpg(process.pid, 15)
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail("the MLflow server did not start")
+    with mlflow_server(filled.uri, filled.folder) as url:
+        yield url
 
 
 def workspace(uri: str | None, folder: Path) -> Workspace:
