@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from core.privacy import shown_count
+
 
 @dataclass(frozen=True, slots=True)
 class Palette:
@@ -139,7 +141,8 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 def small_count(count: int) -> str:
     """A count of people; 1 to 10 is hidden (a small cell could point at a person), 0 is shown."""
-    return "1–10" if 1 <= count <= 10 else f"{count:,}"
+    shown = shown_count(count)
+    return shown if isinstance(shown, str) else f"{shown:,}"
 
 
 def duration(seconds: float | None) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.compare.row_scores import SMALLEST, PairedScores
+from core.compare.row_scores import PairedScores
+from core.privacy import SMALLEST, is_small
 
 _BANDS = 4
 
@@ -61,6 +62,6 @@ def _segment(name: str, scores: PairedScores, rows: np.ndarray) -> Segment:
     counts = [
         int(np.sum(kind)) for kind in (first & second, first & ~second, ~first & second, ~first & ~second)
     ]
-    if any(1 <= count < SMALLEST for count in counts):
+    if any(is_small(count) for count in counts):
         return Segment(name, len(label))
     return Segment(name, len(label), *counts)

@@ -8,8 +8,9 @@ from core.compare import bca
 from core.compare.delong import delong
 from core.compare.mcnemar import discordant, mcnemar
 from core.compare.resampling import Resampled, resample
-from core.compare.row_scores import SMALLEST, PairedScores
+from core.compare.row_scores import PairedScores
 from core.compare.types import Estimate
+from core.privacy import SMALLEST
 
 RESAMPLES = 2_000
 LEVEL = 0.95

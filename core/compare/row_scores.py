@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.compare.directions import base_name
+from core.privacy import SMALLEST
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SMALLEST = 11  # counts of 1 to 10 people are never shown, so no statement is built on them either
 _PREFIXES = ("test", "eval", "evaluation", "holdout")
 _NAMES = {
     "accuracy": "accuracy", "f1": "f1", "f1_score": "f1", "precision": "precision",

@@ -20,8 +20,9 @@ from core.drift.statistics.psi import noise_floor, psi
 from core.drift.statistics.total_variation import l_infinity, total_variation
 from core.drift.statistics.wasserstein import normed
 from core.drift.types import ColumnKind, Level, Quality, Statistics
+from core.privacy import SMALLEST
 
-SMALL_CELL = 10
+SMALL_CELL = SMALLEST - 1
 """Counts of 1 to 10 people are never shown; extremes are shown only as the value that 10 others reach."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from core.drift.sources import TableSource
 from core.drift.types import SchemaFinding, Severity
 from core.errors import BadInput
+from core.privacy import SMALL, is_small
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +71,7 @@ def _mixed_types(table: pa.Table) -> tuple[SchemaFinding, ...]:
             continue
         unread = parse_numbers(column).null_count - column.null_count
         if 2 * unread < len(column):
-            count = "1-10" if unread <= 10 else f"{unread:,}"
+            count = SMALL if is_small(unread) else f"{unread:,}"
             message = f"Column '{name}' holds numbers and text ({count} rows are not numbers)."
             findings.append(SchemaFinding(name, "mixed types", Severity.WARNING, message))
     return tuple(findings)

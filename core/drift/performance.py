@@ -17,8 +17,9 @@ from core.drift.present import count
 from core.drift.sources import open_source
 from core.drift.types import Severity
 from core.drift.windows import Window, cut
+from core.privacy import SMALLEST
 
-MIN_LABELLED = 11
+MIN_LABELLED = SMALLEST
 """Metrics of fewer labelled rows are not shown: they would tell about single people."""
 _CALIBRATION_ROWS = 1_000
 

@@ -6,22 +6,12 @@ import math
 from typing import Any
 
 from core.drift.types import ColumnReport, DriftReport, Level, Quality, SchemaFinding, TestResult
+from core.privacy import SMALLEST
+from core.privacy import shown_count as count
+from core.privacy import shown_share as share
 
-HIDDEN = "1-10"
 RARE = "<rare level>"
 _MOST_LEVELS = 20
-
-
-def count(value: int) -> int | str:
-    """A count of rows; 1 to 10 is hidden, since a small cell could point at a person."""
-    return HIDDEN if 1 <= value <= 10 else value
-
-
-def share(value: int, rows: int) -> float | None:
-    """The share of ``value`` in ``rows``; hidden (None) where it, or what it leaves over, is a small count."""
-    if rows == 0 or 1 <= value <= 10 or 1 <= rows - value <= 10:
-        return None
-    return value / rows
 
 
 def report_json(report: DriftReport) -> dict[str, Any]:
@@ -119,8 +109,8 @@ def _new_values(found: Quality, rows: int) -> dict[str, Any] | None:
 
 def _levels(levels: tuple[Level, ...], rows: int) -> list[dict[str, Any]]:
     """Levels held by more than ten rows by name; all the rarer ones as one nameless entry."""
-    shown = [level for level in levels if level.count > 10]
-    rare = [level for level in levels if level.count <= 10]
+    shown = [level for level in levels if level.count >= SMALLEST]
+    rare = [level for level in levels if level.count < SMALLEST]
     found: list[dict[str, Any]] = [
         {"level": level.name, "count": level.count, "share": share(level.count, rows)}
         for level in shown[:_MOST_LEVELS]

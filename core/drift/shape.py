@@ -12,11 +12,12 @@ from core.drift.policy import Policy
 from core.drift.present import RARE
 from core.drift.profile import Profile, profile_like
 from core.drift.sources import Source
+from core.privacy import SMALLEST, is_small
 
 _BINS = 24
 _POINTS = 81
 _LEVELS = 15
-_SMALL = 10
+_SMALL = SMALLEST - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +80,7 @@ def _numeric(known: np.ndarray, seen: np.ndarray) -> NumericShape | None:
 
 def _shares(values: np.ndarray, edges: np.ndarray) -> tuple[float | None, ...]:
     counts, _ = np.histogram(values, edges)
-    return tuple(None if 1 <= count <= _SMALL else float(count / len(values)) for count in counts)
+    return tuple(None if is_small(count) else float(count / len(values)) for count in counts)
 
 
 def _levels(known: Profile, seen: Profile) -> LevelShape:

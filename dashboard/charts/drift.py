@@ -11,7 +11,7 @@ from core.drift.performance import PerformanceReport
 from core.drift.shape import LevelShape, NumericShape
 from core.drift.trend import TrendWindow
 from core.drift.types import Severity
-from dashboard.palette import Palette
+from dashboard.palette import Palette, small_count
 
 
 def _layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
@@ -43,7 +43,7 @@ def performance_over_time(report: PerformanceReport, metric: str, palette: Palet
     )  # fmt: skip
     figure.add_scatter(
         x=names, y=[value.value for value in values], mode="lines+markers", name="with labels",
-        line={"color": palette.series[0]}, customdata=[_count(part.labelled) for part in measured],
+        line={"color": palette.series[0]}, customdata=[small_count(part.labelled) for part in measured],
         hovertemplate="%{y:.3f} (%{customdata} labelled)",
     )  # fmt: skip
     guessed = [part for part in report.windows if metric in part.estimated]
@@ -58,10 +58,6 @@ def performance_over_time(report: PerformanceReport, metric: str, palette: Palet
         type="category", categoryorder="array", categoryarray=[w.name for w in report.windows]
     )
     return _layout(figure, palette, 320)
-
-
-def _count(value: int) -> str:
-    return "1–10" if 1 <= value <= 10 else f"{value:,}"
 
 
 def _add_alerts(figure: go.Figure, report: PerformanceReport, metric: str, palette: Palette) -> None:

@@ -236,4 +236,4 @@ def test_the_command_line(tmp_path):
     labels.head(720).to_csv(tmp_path / "l.csv", index=False)
     assert run("--labels", tmp_path / "l.csv")[0] == 0
     _, document = run("--labels", tmp_path / "l.csv", "--window", "8")
-    assert document["windows"][0]["n"] == "1-10" and document["windows"][0]["metrics"] == {}
+    assert document["windows"][0]["n"] == "<11" and document["windows"][0]["metrics"] == {}
