@@ -46,6 +46,7 @@ class Action(StrEnum):
 
     VIEW = "view"
     EXPORT = "export"
+    MONITOR = "monitor"
     ACKNOWLEDGE = "acknowledge"
     COMMENT = "comment"
     REGISTER = "register"
@@ -67,7 +68,7 @@ class Action(StrEnum):
 
 _VIEWER = frozenset({Action.VIEW})
 _ANALYST = _VIEWER | {Action.EXPORT, Action.COMMENT}
-_CONTRIBUTOR = _ANALYST | {Action.REGISTER, Action.REQUEST, Action.RUN_PIPELINE}
+_CONTRIBUTOR = _ANALYST | {Action.REGISTER, Action.REQUEST, Action.RUN_PIPELINE, Action.MONITOR}
 _APPROVER = _ANALYST | {
     Action.APPROVE,
     Action.NAME_DEPUTY,
@@ -76,6 +77,7 @@ _APPROVER = _ANALYST | {
     Action.OVERRIDE_GATE,
 }
 _OPERATOR = _ANALYST | {
+    Action.MONITOR,
     Action.ACKNOWLEDGE,
     Action.PROMOTE,
     Action.DEPLOY,

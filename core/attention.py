@@ -11,7 +11,7 @@ from core.access import Action, Actor, decide
 from core.errors import ModelDeskError
 
 if TYPE_CHECKING:
-    from core.ledger.state import Request, Service, State
+    from core.ledger.state import OpenAlert, Request, Service, State
     from core.registry.types import Model
     from core.workspace import Workspace
 
@@ -128,15 +128,7 @@ def _items(
         for glance in glances
         if glance.in_sync is False and glance.live is not None
     ]
-    alerts = [
-        Item(
-            word="DRIFT",
-            sentence=f"{record.model}: {record.payload.get('summary', 'drift alert')}",
-            page="drift",
-            query={"model": record.model},
-        )
-        for record in state.alerts.values()
-    ]
+    alerts = [_alert_item(ws, alert, actor) for alert in state.alerts.values() if alert.waits(now)]
     frozen = [
         Item(
             word="FROZEN",
@@ -158,6 +150,18 @@ def _items(
         for record in state.reviews_due.values()
     ]
     return tuple(outside + requests + alerts + reviews + frozen)
+
+
+def _alert_item(ws: Workspace, alert: OpenAlert, actor: Actor) -> Item:
+    event = alert.event
+    words = {"degraded": "DEGRADED", "inconclusive": "INCONCLUSIVE"}
+    return Item(
+        word=words.get(event.finding, "DRIFT"),
+        sentence=f"{event.model}: {event.summary}",
+        page="drift",
+        query={"model": event.model, "alert": event.alert_id},
+        mine=decide(ws.settings, actor, Action.ACKNOWLEDGE, event.model, event.environment).allowed,
+    )
 
 
 def _request_item(ws: Workspace, request: Request, actor: Actor) -> Item:

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from core.cli import (
+    alerts,
     approvals,
     audit,
     demo,
@@ -41,6 +42,7 @@ app.add_typer(deployd.app, name="deployd")
 app.add_typer(drift.app, name="drift")
 app.add_typer(performance.app, name="performance")
 app.command()(monitor)
+app.add_typer(alerts.app, name="alert")
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(notify.app, name="notify")
 app.add_typer(pipeline.app, name="pipeline")

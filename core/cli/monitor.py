@@ -1,13 +1,19 @@
-"""``monitor``: look at every watched model once, for cron or a CI job."""
+"""``monitor``: look at every watched model once, for cron or a CI job, or again and again as a service."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, print_json, print_table
+from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
 from core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from core.drift.alerts import Recorded
+    from core.drift.monitor import MonitorReport
+    from core.workspace import Workspace
 
 
 def monitor(
@@ -15,58 +21,116 @@ def monitor(
         str | None, typer.Argument(help="Only this model; else every [[monitors]] section.")
     ] = None,
     window: Annotated[str, typer.Option(help="day, week, or a number of rows.")] = "day",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look only: record no alert and tell nobody.")
+    ] = False,
+    every: Annotated[
+        float | None, typer.Option("--every", min=1, help="Look again each so many minutes, until stopped.")
+    ] = None,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Check drift and performance of the watched models.
+    """Check drift and performance of the watched models; record what is new, worse or over, and tell.
 
     Exit code: 0 all OK, 3 drift or degraded, 4 inconclusive, 2 a model that no monitor watches.
 
     Example: python -m core monitor --workspace .demo --output json
     """
-    from datetime import UTC, datetime
-
-    from core.drift.monitor import Status, findings, monitor_report, monitored
-    from core.errors import NotFound
+    from core.drift.monitor import monitored
+    from core.errors import ModelDeskError, NotFound
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
     names = list(monitored(ws)) if model is None else [model]
     if model is not None and model not in monitored(ws):
         raise NotFound(f"No monitor watches '{model}'.", "Add a [[monitors]] section to modeldesk.toml.")
-    reports = [monitor_report(ws, name, window, datetime.now(UTC)) for name in names]
-    found = [(report, alert) for report in reports for alert in findings(report)]
-    if output is Output.JSON:
-        print_json(
-            {
-                "checked": [
-                    {
-                        "model": report.model,
-                        "environment": report.environment,
-                        "status": report.status.value,
-                        "reason": report.reason,
-                        "window": report.window,
-                    }
-                    for report in reports
-                ],
-                "findings": [
-                    {
-                        "model": report.model,
-                        "environment": report.environment,
-                        "type": alert.type,
-                        "severity": alert.severity.value,
-                        "message": alert.message,
-                        "window": alert.window,
-                    }
-                    for report, alert in found
-                ],
-            }
-        )
-    else:
-        rows = [(r.model, r.environment, r.status.value, r.window, r.reason) for r in reports]
-        print_table(("model", "environment", "status", "window", "why"), rows, output)
+    while True:
+        try:
+            code = _once(ws, names, window, dry_run, output)
+        except ModelDeskError as error:
+            if every is None:
+                raise
+            log(f"error: {error.what} Looking again in {every:g} minutes.")
+        if every is None:
+            raise typer.Exit(code)
+        time.sleep(60 * every)
+
+
+def _once(ws: Workspace, names: list[str], window: str, dry_run: bool, output: Output) -> ExitCode:
+    from datetime import UTC, datetime
+
+    from core.access import local_actor
+    from core.drift.alerts import record_findings
+    from core.drift.monitor import Status, monitor_report
+
+    now = datetime.now(UTC)
+    reports = [monitor_report(ws, name, window, now) for name in names]
+    recorded = None if dry_run else record_findings(ws, reports, local_actor(ws.settings))
+    _print(ws, reports, recorded, output)
+    if recorded is not None:
+        _tell(ws, now)
     statuses = {report.status for report in reports}
     if statuses & {Status.DEGRADED, Status.DRIFT}:
-        raise typer.Exit(ExitCode.CHECK_FAILED)
-    if Status.INCONCLUSIVE in statuses:
-        raise typer.Exit(ExitCode.INCONCLUSIVE)
+        return ExitCode.CHECK_FAILED
+    return ExitCode.INCONCLUSIVE if Status.INCONCLUSIVE in statuses else ExitCode.OK
+
+
+def _tell(ws: Workspace, now: object) -> None:
+    """Send what channels wait for; a channel that does not answer is tried again by the next delivery."""
+    if ws.settings.notify.channels:
+        ws.outbox.fill(now)
+        for delivery in ws.outbox.deliver(now):
+            if delivery.error:
+                log(f"not told yet: {delivery.channel}: {delivery.error}")
+
+
+def _print(ws: Workspace, reports: list[MonitorReport], recorded: Recorded | None, output: Output) -> None:
+    if output is not Output.JSON:
+        rows = [(r.model, r.environment, r.status.value, r.window, r.reason) for r in reports]
+        print_table(("model", "environment", "status", "window", "why"), rows, output)
+        for known in (*recorded.raised, *recorded.worsened) if recorded else ():
+            log(f"alert {known.event.alert_id} ({known.event.severity}): {known.event.summary}")
+        for alert_id in recorded.resolved if recorded else ():
+            log(f"alert {alert_id} is over")
+        return
+    document = {
+        "checked": [
+            {
+                "model": report.model,
+                "environment": report.environment,
+                "status": report.status.value,
+                "reason": report.reason,
+                "window": report.window,
+            }
+            for report in reports
+        ],
+        "findings": [finding for report in reports for finding in _findings(ws, report)],
+    }
+    if recorded is not None:
+        document["alerts"] = {
+            "raised": [known.event.alert_id for known in recorded.raised],
+            "worsened": [known.event.alert_id for known in recorded.worsened],
+            "resolved": list(recorded.resolved),
+        }
+    print_json(document)
+
+
+def _findings(ws: Workspace, report: MonitorReport) -> list[dict[str, object]]:
+    from core.drift.monitor import findings
+
+    known = {
+        (a.event.model, a.event.environment, a.event.finding): a.event.alert_id
+        for a in ws.ledger.state().alerts.values()
+    }
+    return [
+        {
+            "model": report.model,
+            "environment": report.environment,
+            "type": finding.name,
+            "severity": finding.severity.value,
+            "message": finding.message,
+            "window": finding.window,
+            "alert_id": known.get((report.model, report.environment, finding.name)),
+        }
+        for finding in findings(report)
+    ]

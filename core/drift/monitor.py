@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.drift.cache import ProfileCache
 from core.drift.check import check
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from core.settings import MonitorSection
     from core.workspace import Workspace
 
+MUCH_IMPORTANCE = 0.5
+"""Drifted columns that carry this share of the model's importance make an alert urgent."""
+
 HEADLINE = ("auroc", "accuracy", "mae")
 """The metrics that decide whether a model counts as degraded, where they were measured."""
 
@@ -41,7 +44,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorReport:
-    """A model's state: its last window against the reference, and its performance by window."""
+    """A model's state: its last window against the reference, and its performance by window.
+
+    ``down`` are the alerts on headline metrics whose fall still holds, newest first.
+    """
 
     model: str
     environment: str
@@ -50,6 +56,18 @@ class MonitorReport:
     window: str | None = None
     drift: DriftReport | None = None
     performance: PerformanceReport | None = None
+    down: tuple[Alert, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a watched model now; ``name`` is degraded, drift or inconclusive."""
+
+    name: str
+    severity: Severity
+    message: str
+    window: str | None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +183,8 @@ def monitor_report(
         return MonitorReport(
             model=model, environment=section.environment, status=Status.INCONCLUSIVE, reason=error.what
         )
-    status, reason = _status(drift, measured, ws.settings.metric_directions)
+    down = lasting(measured, ws.settings.metric_directions)
+    status, reason = _status(drift, measured, down)
     return MonitorReport(
         model=model,
         environment=section.environment,
@@ -174,13 +193,11 @@ def monitor_report(
         window=name,
         drift=drift,
         performance=measured,
+        down=down,
     )
 
 
-def _status(
-    drift: DriftReport, measured: PerformanceReport, directions: Mapping[str, str]
-) -> tuple[Status, str]:
-    down = lasting(measured, directions)
+def _status(drift: DriftReport, measured: PerformanceReport, down: tuple[Alert, ...]) -> tuple[Status, str]:
     if down:
         more = f"; {drift.reason}" if drift.verdict is Verdict.DRIFT else ""
         return Status.DEGRADED, down[0].message + more
@@ -197,11 +214,34 @@ def lasting(measured: PerformanceReport, directions: Mapping[str, str]) -> tuple
     return tuple(alert for alert in reversed(measured.degraded) if alert.metric in down)
 
 
-def findings(report: MonitorReport) -> tuple[Alert, ...]:
-    """What a person should look at, from one report."""
-    found = list(report.performance.degraded) if report.performance else []
-    if report.status is Status.DRIFT and report.drift is not None:
-        found.append(Alert("drift", Severity.WARNING, report.reason, report.window))
+def findings(report: MonitorReport) -> tuple[Finding, ...]:
+    """What a person should look at, from one report: at most one finding of each name."""
+    found, down = [], report.down
+    if down:
+        worst = max((alert.severity for alert in down), key=list(Severity).index)
+        found.append(
+            Finding(
+                "degraded",
+                worst,
+                down[0].message,
+                down[0].window,
+                {"metrics": _names(a.metric for a in down)},
+            )
+        )
+    drift = report.drift
+    if drift is not None and drift.verdict is Verdict.DRIFT:
+        details = {"columns": [column.name for column in drift.alarms]}
+        found.append(Finding("drift", _urgency(drift), drift.reason, report.window, details))
     if report.status is Status.INCONCLUSIVE:
-        found.append(Alert("inconclusive", Severity.NOTICE, report.reason, report.window))
+        found.append(Finding("inconclusive", Severity.NOTICE, report.reason, report.window))
     return tuple(found)
+
+
+def _names(names: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _urgency(drift: DriftReport) -> Severity:
+    """Drift that the model feels is more urgent: a column it can no longer read, or much of its importance."""
+    unusable = any(column.verdict is not Verdict.DRIFT for column in drift.alarms)
+    return Severity.HIGH if unusable or (drift.weighted_share or 0) >= MUCH_IMPORTANCE else Severity.WARNING

@@ -309,26 +309,7 @@ class SignatureFailed(Event):
     locked: bool = False
 
 
-# -- watching and exporting ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftAlertRaised(Event):
-    """A monitor found drift or degradation."""
-
-    kind: ClassVar[str] = "drift_alert_raised"
-    alert_id: str
-    severity: str
-    summary: str
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftAlertAcknowledged(Event):
-    """Someone took the alert on."""
-
-    kind: ClassVar[str] = "drift_alert_acknowledged"
-    alert_id: str
+# -- exporting and registering -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +334,8 @@ class VersionRegistered(Event):
 @cache
 def kinds() -> Mapping[str, type[Event]]:
     """Every event kind by its name."""
+    import core.ledger.alert_events  # noqa: F401 - its kinds are in a file of their own
+
     found: dict[str, type[Event]] = {}
     pending = [Event]
     while pending:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from core.ledger import alert_events
 from core.ledger import events as ev
-from core.ledger.state import Deputy, Freeze, Place, Request, Service, Signature, State
+from core.ledger.state import Deputy, Freeze, OpenAlert, Place, Request, Service, Signature, State
 from core.ledger.types import Record
 
 
@@ -65,7 +66,7 @@ class _Fold:
     policies: list[tuple[datetime, ev.PolicyPublished]]
     unfinished: dict[str, Record]
     reviews_due: dict[str, Record]
-    alerts: dict[str, Record]
+    alerts: dict[str, OpenAlert]
     moved_outside: dict[Place, Record]
 
     def add(self, record: Record) -> None:
@@ -99,10 +100,8 @@ class _Fold:
                 self._deputy(event)
             case ev.PolicyPublished() as event:
                 self.policies.append((record.at, event))
-            case ev.DriftAlertRaised() as event:
-                self.alerts[event.alert_id] = record
-            case ev.DriftAlertAcknowledged() as event:
-                self.alerts.pop(event.alert_id, None)
+            case event if alert_id := getattr(event, "alert_id", ""):
+                self._alert(alert_id, record, event)
             case ev.RequestOpened() as event:
                 self.requests[event.request_id] = Request(opened=event, at=record.at, by=record.actor)
             case event if request_id := getattr(event, "request_id", ""):
@@ -161,6 +160,25 @@ class _Fold:
         others = [d for d in self.deputies if (d.deputy, d.principal) != (event.deputy, event.principal)]
         named = Deputy(deputy=event.deputy, principal=event.principal, until=event.until)
         self.deputies = [*others, named]
+
+    def _alert(self, alert_id: str, record: Record, event: ev.Event) -> None:
+        if isinstance(event, alert_events.DriftAlertRaised):
+            known = self.alerts.get(alert_id)
+            self.alerts[alert_id] = OpenAlert(raised=record, since=known.since if known else record.at)
+            return
+        alert = self.alerts.pop(alert_id, None)
+        if alert is None or isinstance(event, alert_events.DriftAlertResolved):
+            return
+        match event:
+            case alert_events.DriftAlertAcknowledged():
+                alert = replace(alert, owner=event.owner or record.actor.printed_name, snoozed_until=None)
+            case alert_events.DriftAlertSnoozed():
+                alert = replace(alert, snoozed_until=event.until)
+            case alert_events.DriftAlertReopened():
+                alert = replace(alert, owner="", snoozed_until=None)
+            case alert_events.RetrainingRequested():
+                alert = replace(alert, retraining=record)
+        self.alerts[alert_id] = alert
 
     def _request(self, request_id: str, record: Record, event: ev.Event) -> None:
         request = self.requests.get(request_id)

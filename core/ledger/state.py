@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.access import Actor
+from core.ledger import alert_events
 from core.ledger import events as ev
 from core.ledger.types import Record
 
@@ -87,6 +88,31 @@ class Deputy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAlert:
+    """A monitor's finding that is not over; ``raised`` is the newest telling of it, ``since`` the first.
+
+    ``owner`` is who took it on ('' while nobody has).
+    """
+
+    raised: Record
+    since: datetime
+    owner: str = ""
+    snoozed_until: datetime | None = None
+    retraining: Record | None = None
+
+    @property
+    def event(self) -> alert_events.DriftAlertRaised:
+        """What was found."""
+        event = self.raised.event
+        assert isinstance(event, alert_events.DriftAlertRaised)
+        return event
+
+    def waits(self, now: datetime) -> bool:
+        """True while somebody still has to take it on."""
+        return not self.owner and (self.snoozed_until is None or self.snoozed_until <= now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """Everything that the records say, after ``seq`` of them."""
 
@@ -98,7 +124,7 @@ class State:
     policies: tuple[tuple[datetime, ev.PolicyPublished], ...] = ()
     unfinished: Mapping[str, Record] = field(default_factory=dict)
     reviews_due: Mapping[str, Record] = field(default_factory=dict)
-    alerts: Mapping[str, Record] = field(default_factory=dict)
+    alerts: Mapping[str, OpenAlert] = field(default_factory=dict)
     moved_outside: Mapping[Place, Record] = field(default_factory=dict)
 
     def live(self, model: str, environment: str) -> Service | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from core.ledger.types import Record
 from core.settings import ChannelSection
@@ -22,7 +22,9 @@ _TITLES = {
     "changes_requested": "Changes were requested for {model}",
     "request_rejected": "The request for {model} was rejected",
     "request_expired": "The request for {model} expired",
-    "drift_alert_raised": "{model}: {summary}",
+    "drift_alert_raised": "{model} in {environment}: {summary}",
+    "drift_alert_resolved": "{model} in {environment}: over: {summary}",
+    "retraining_requested": "Training anew was asked for: {model}",
 }
 _URGENT = {"rolled_back", "operation_failed", "alias_moved_outside"}
 _PAGES = {
@@ -31,7 +33,7 @@ _PAGES = {
     "changes_requested": "registry",
     "request_rejected": "registry",
     "request_expired": "registry",
-    "drift_alert_raised": "drift",
+    "retraining_requested": "drift",
 }
 KINDS = tuple(_TITLES)
 
@@ -64,9 +66,17 @@ def notice_of(record: Record, base_url: str) -> Notice | None:
         model=record.model,
         title=template.format_map(_Blank(fields)),
         body=body,
-        link=f"{base_url.rstrip('/')}/{_PAGES.get(record.kind, 'deploy')}?model={quote(record.model, safe='')}",
+        link=f"{base_url.rstrip('/')}/{_PAGES.get(record.kind, 'deploy')}?{_query(record)}",
         urgent=record.kind in _URGENT or record.payload.get("severity") in ("high", "critical"),
     )
+
+
+def _query(record: Record) -> str:
+    """What the page is to show: the model, and for an alert its environment and itself."""
+    query = {"model": record.model}
+    if alert := record.payload.get("alert_id"):
+        query |= {"environment": record.environment, "alert": alert}
+    return urlencode(query, quote_via=quote, safe="")
 
 
 def wants(channel: ChannelSection, notice: Notice) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.ledger import alert_events
 from core.ledger import events as ev
 from core.ledger.canonical import instant_text
 from core.ledger.types import Record
@@ -67,8 +68,14 @@ def sentence(record: Record) -> str:
             return f"{event.deputy} stands in for {event.principal} until {event.until:%Y-%m-%d}"
         case ev.SignatureFailed() as event:
             return f"Wrong passphrase for {event.signer}" + ("; locked" if event.locked else "")
-        case ev.DriftAlertRaised() as event:
+        case alert_events.DriftAlertRaised() as event:
             return f"Drift alert ({event.severity}): {event.summary}"
+        case alert_events.DriftAlertAcknowledged() as event:
+            return f"Drift alert taken on by {event.owner or 'the actor'}"
+        case alert_events.DriftAlertSnoozed() as event:
+            return f"Drift alert snoozed until {event.until:%Y-%m-%d %H:%M} UTC"
+        case alert_events.DriftAlertResolved() as event:
+            return f"Drift alert over{' by itself' if event.automatic else ''}: {event.summary}"
         case ev.ExportMade() as event:
             return f"Exported: {event.what}"
         case ev.FreezeSet():

@@ -15,9 +15,9 @@ ANALYST = READ | {"export", "comment"}
 TABLE = {
     "viewer": READ,
     "analyst": ANALYST,
-    "contributor": ANALYST | {"register", "request", "run-pipeline"},
+    "contributor": ANALYST | {"register", "request", "run-pipeline", "monitor"},
     "approver": ANALYST | {"approve", "name-deputy", "lift-freeze", "review", "override-gate"},
-    "operator": ANALYST | {"acknowledge", "promote", "deploy", "roll-back", "reconcile", "freeze"},
+    "operator": ANALYST | {"monitor", "acknowledge", "promote", "deploy", "roll-back", "reconcile", "freeze"},
     "admin": {str(action) for action in Action} - {"approve", "override-gate"},
 }
 KIM = Actor("kim", "Kim", "oidc")
