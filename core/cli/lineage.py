@@ -180,6 +180,29 @@ def diff(
         log(f"One of the two records no {aspect.value}: no difference there proves nothing.")
 
 
+@app.command("hash")
+def hash_files(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
+    """Read the artifacts of runs that no tag joins to a stage, and compare them with DVC's files from now on.
+
+    Example: python -m core lineage hash --workspace .demo
+    """
+    from core.lineage.artifacts import candidates, hash_artifacts
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    runs = candidates(ws.runs.search().runs())
+    found = hash_artifacts(ws, runs)
+    counted = {
+        "runs": len(runs),
+        "hashed": sum(len(files) for files in found.files.values()),
+        "unread": found.unread,
+    }
+    if output is Output.JSON:
+        print_json(counted)
+    else:
+        print_table(tuple(counted), [tuple(counted.values())], output)
+
+
 @app.command()
 def export(
     reference: Annotated[str | None, typer.Argument(help="Only what this came from and went to.")] = None,

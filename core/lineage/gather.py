@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import ModelDeskError
 from core.experiments.types import Run
+from core.lineage.artifacts import candidates, known_hashes
 from core.lineage.build import Material
 from core.lineage.dvc_history import read_project
 from core.lineage.records import DeploymentRecord, PredictionLogRecord, ProjectRecord
@@ -32,10 +33,12 @@ def gather(ws: Workspace) -> Material:
     runs: tuple[Run, ...] = ()
     versions: tuple[ModelVersion, ...] = ()
     served: tuple[DeploymentRecord, ...] = ()
+    files: Mapping[str, Mapping[str, str]] = {}
     if settings.tracking_uri:
         versions = _tried(lambda: ws.registry.versions(), (), notes)
         runs = _tried(lambda: _runs(ws, versions, notes), (), notes)
         served = _served(ws, notes)
+        files = _hashed(ws, projects, runs, notes)
     else:
         notes.append("No MLflow store is configured: there are no runs and versions in this graph.")
     return Material(
@@ -44,6 +47,7 @@ def gather(ws: Workspace) -> Material:
         versions=versions,
         deployments=served,
         logs=tuple(_logs(settings)),
+        files=files,
         notes=tuple(notes),
     )
 
@@ -83,6 +87,20 @@ def _runs(ws: Workspace, versions: Iterable[ModelVersion], notes: list[str]) -> 
             if run is not None:
                 found[run_id] = run
     return tuple(found.values())
+
+
+def _hashed(
+    ws: Workspace, projects: Sequence[ProjectRecord], runs: Iterable[Run], notes: list[str]
+) -> Mapping[str, Mapping[str, str]]:
+    """Contents of the artifacts of runs that no tag joins to a stage, as far as a page may read them."""
+    unsure = candidates(runs) if any(project.stages for project in projects) else ()
+    found = known_hashes(ws, unsure)
+    if found.unread:
+        notes.append(
+            f"{found.unread:,} larger artifacts of runs without a stage's tag have not been compared with "
+            "DVC's files; `lineage hash` reads them once."
+        )
+    return found.files
 
 
 def _served(ws: Workspace, notes: list[str]) -> tuple[DeploymentRecord, ...]:

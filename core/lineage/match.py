@@ -1,7 +1,8 @@
 """Which stage execution logged a run? Pure: a run, the lock history, and the best evidence there is.
 
 The order of evidence is the tag ``dvc.stage`` with params and data hash, then a file of the run that equals an
-output, then commit window with equal params, then a mere name. A run's commit is *not* the commit that holds
+output (which also decides between several executions that a tag fits), then commit window with equal params,
+then a mere name. A run's commit is *not* the commit that holds
 its lock entry: inside ``dvc repro`` HEAD is still the parent, inside ``dvc exp run`` the baseline.
 """
 
@@ -53,9 +54,13 @@ class _Candidate:
 def match_run(run: Run, projects: Sequence[ProjectRecord], files: Iterable[str] = ()) -> Match | None:
     """The stage execution that logged ``run``; ``files`` are md5 digests of its artifacts. None if unknown."""
     stage = run.tags.get(STAGE_TAG)
-    if stage:
-        return _by_tag(run, stage, projects)
-    return _by_content(files, projects) or _by_commit(run, projects) or _by_name(run, projects)
+    equal = _by_content(run, files, projects)
+    if not stage:
+        return equal or _by_commit(run, projects) or _by_name(run, projects)
+    tagged = _by_tag(run, stage, projects)
+    if equal and equal.record.address == stage and (tagged is None or equal.strength > tagged.strength):
+        return equal
+    return tagged
 
 
 def equal_params(locked: Mapping[str, Any], logged: Mapping[str, str]) -> int | None:
@@ -148,17 +153,27 @@ def _tag_strength(run: Run, chosen: _Candidate, *, alone: bool, several: bool) -
     return Strength.LIKELY, "nothing else to compare"
 
 
-def _by_content(files: Iterable[str], projects: Sequence[ProjectRecord]) -> Match | None:
+def _by_content(run: Run, files: Iterable[str], projects: Sequence[ProjectRecord]) -> Match | None:
+    """The execution whose outputs the run's files equal; of several with the same outputs the likeliest."""
     wanted = set(files)
     if not wanted:
         return None
-    for record in (record for project in projects for record in project.stages if not record.tracked):
-        out = next((out for out in record.outs if out.digest in wanted), None)
-        if out:
-            return Match(
-                record, Evidence.CONTENT_HASH, Strength.EXACT, f"an artifact equals {out.path} byte for byte"
-            )
-    return None
+    found: dict[int, list[_Candidate]] = {}
+    for project in projects:
+        for record in project.makers(wanted):
+            equal = sum(out.digest in wanted for out in record.outs)
+            found.setdefault(equal, []).extend(_judge(run, project, record))
+    best = _best(found[max(found)]) if found else None
+    if best is None:
+        return None
+    record, alone = best[0].record, best[1]
+    same = next(out.path for out in record.outs if out.digest in wanted)
+    if alone:
+        return Match(
+            record, Evidence.CONTENT_HASH, Strength.EXACT, f"an artifact equals {same} byte for byte"
+        )
+    note = f"an artifact equals {same}, which several executions made alike"
+    return Match(record, Evidence.CONTENT_HASH, Strength.LIKELY, note)
 
 
 def _by_commit(run: Run, projects: Sequence[ProjectRecord]) -> Match | None:

@@ -44,6 +44,7 @@ def add_run(
     if match:
         draft.edge(stage_id(match.record), run_node, match.evidence, match.strength, match.note)
     _add_tagged_data(draft, run, run_node, projects, match)
+    _add_logged_files(draft, run_node, projects, match, files or {})
     for dataset in run.datasets:
         _add_dataset(draft, run_node, dataset, projects)
     return run_node
@@ -144,6 +145,24 @@ def _add_tagged_data(
     for project, file in known:
         source = file_id(draft, project, file)
         draft.edge(source, run_node, Evidence.RUN_TAG, Strength.EXACT, f"tag {DATA_TAG} equals its hash")
+
+
+def _add_logged_files(
+    draft: Draft,
+    run_node: NodeId,
+    projects: Sequence[ProjectRecord],
+    match: Match | None,
+    files: Mapping[str, str],
+) -> None:
+    """Data and code that the run stored a copy of: it had them at hand. What a stage made is told by the stage."""
+    read = {dep.digest for dep in match.record.deps} if match else set()
+    for digest, path in files.items():
+        for project in projects:
+            if digest not in read and not project.makers((digest,)):
+                for file in project.files_by_digest.get(digest, ()):
+                    source = file_id(draft, project.name, file)
+                    note = f"the run's artifact {path} equals it byte for byte"
+                    draft.edge(source, run_node, Evidence.CONTENT_HASH, Strength.LIKELY, note)
 
 
 def _add_dataset(draft: Draft, run_node: NodeId, dataset: Dataset, projects: Sequence[ProjectRecord]) -> None:

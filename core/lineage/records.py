@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -136,6 +136,20 @@ class ProjectRecord:
                 if file.digest:
                     found.setdefault(file.digest, {}).setdefault(file.path, file)
         return {digest: tuple(by_path.values()) for digest, by_path in found.items()}
+
+    @cached_property
+    def _makers(self) -> dict[str, list[StageRecord]]:
+        found: dict[str, list[StageRecord]] = {}
+        for record in self.stages:
+            if not record.tracked:
+                for out in record.outs:
+                    found.setdefault(out.digest or "", []).append(record)
+        return found
+
+    def makers(self, digests: Iterable[str]) -> tuple[StageRecord, ...]:
+        """The executions with an output of any of these contents, each once."""
+        found = {record.digest: record for digest in digests for record in self._makers.get(digest, ())}
+        return tuple(found.values())
 
     def is_root(self, path: str) -> bool:
         """Whether ``path`` (from a run's ``dvc.root`` tag, perhaps of another machine) names this project."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.lineage.match import equal_params, flatten, match_run, same_value
@@ -141,6 +141,7 @@ def test_short_keys_count_only_where_they_are_unique() -> None:
     assert equal_params(params, {"split.seed": "3"}) is None
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text("abc.", min_size=1, max_size=4), st.integers() | st.booleans() | st.text(), max_size=6
