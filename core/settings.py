@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,12 +88,42 @@ class AccessSection(_Section):
     grants: tuple[GrantSection, ...] = ()
 
 
+class PredictionLogSection(_Section):
+    """What served models were asked and answered, kept by day: which requests, which columns, how long."""
+
+    share: float = Field(1.0, ge=0, le=1, description="part of the requests that is kept; 0 keeps none")
+    keep_days: int = Field(400, ge=1, description="older days are deleted")
+    drop: tuple[str, ...] = Field(
+        ("*patient*id*", "*mrn*", "*name*", "*birth*", "*address*", "*email*", "*phone*", "*ssn*"),
+        description="shell patterns of input columns that are never written",
+    )
+    hash: tuple[str, ...] = Field((), description="shell patterns of columns written as a keyed hash")
+
+
 class DeploySection(_Section):
     """The serving engine and where its sockets and processes live."""
 
     engine: Literal["none", "embedded", "ray"] = "none"
+    endpoints: tuple[str, ...] = Field(
+        ("*",), description="shell patterns of 'model/environment' that the engine serves"
+    )
     run_dir: Path | None = None
     ports: dict[str, int] = Field(default_factory=dict, description="'model/environment' -> loopback port")
+    log: PredictionLogSection = PredictionLogSection()
+
+
+class FreezeWindowSection(_Section):
+    """A time (UTC) in which deployments are refused; rollbacks never are."""
+
+    name: str
+    models: str = "*"
+    environments: tuple[str, ...] = ("production",)
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
+        "mon", "tue", "wed", "thu", "fri", "sat", "sun",
+    )  # fmt: skip
+    hours: str = Field("00:00-24:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]|24):[0-5]\d$")
+    first: date | None = Field(None, description="the first day that counts")
+    last: date | None = Field(None, description="the last day that counts")
 
 
 class ChannelSection(_Section):
@@ -137,6 +168,7 @@ class Settings(BaseSettings):
     )
     metric_directions: dict[str, Literal["higher", "lower"]] = Field(default_factory=dict)
     policy: Path | None = None
+    freeze_windows: tuple[FreezeWindowSection, ...] = ()
 
     @classmethod
     def settings_customise_sources(

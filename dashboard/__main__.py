@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
 
 from core.errors import ExitCode, ModelDeskError
 from core.settings import load_settings
+from dashboard.background import serving
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -40,7 +42,10 @@ def main() -> None:
         )
         sys.exit(ExitCode.INFRASTRUCTURE)
     os.environ["MODELDESK_WORKSPACE"] = str(options.workspace.resolve())
-    _serve(options.address, options.port)
+    # A plain SIGTERM would end the process before what was started beside it is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with serving(settings):
+        _serve(options.address, options.port)
 
 
 def _parser() -> argparse.ArgumentParser:

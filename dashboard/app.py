@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.errors import ModelDeskError
 from dashboard import services
+from dashboard.background import first_page_drawn
 from dashboard.parts.attention import attention_strip
 from dashboard.parts.failure import show_failure
 from dashboard.parts.identity import current_actor, require_sign_in, show_identity
@@ -62,4 +63,7 @@ with st.sidebar:
     if settings.configured:
         attention_strip(services.overview(current_actor(settings)).items)
 
-current.run()
+try:
+    current.run()
+finally:
+    first_page_drawn.set()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from core.cli.options import Output, OutputOption, log, print_json, print_table
+from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
 
 app = typer.Typer(help="A workspace to try everything on.", no_args_is_help=True)
 
@@ -56,3 +56,40 @@ def create_command(
             (name, ", ".join(value) if isinstance(value, list) else value) for name, value in facts.items()
         ]
         print_table(("what", "value"), rows, output)
+
+
+@app.command("traffic")
+def traffic_command(
+    model: Annotated[str, typer.Argument(help="The served model.")] = "diagnosis-risk",
+    environment: Annotated[str, typer.Option("--environment", help="production, staging ...")] = "production",
+    seconds: Annotated[float, typer.Option("--seconds", help="How long; at most an hour.")] = 60,
+    rate: Annotated[float, typer.Option("--rate", help="Requests per second.")] = 20,
+    labels: Annotated[
+        bool, typer.Option("--labels/--no-labels", help="Give in the outcomes of the rows afterwards.")
+    ] = True,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Send the demo's own rows to a served model at a steady rate, on loopback; it stops by itself.
+
+    Example: python -m core demo traffic --seconds 60 --rate 20 --workspace .demo
+    """
+    from core.demo.traffic import replay
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    key = ws.deployments.key(model, environment)
+    sent = replay(ws, key, seconds=seconds, per_s=rate, with_labels=labels)
+    facts = {
+        "endpoint": str(key),
+        "sent": sum(sent.statuses.values()),
+        "failed": sent.failed,
+        "statuses": dict(sent.statuses),
+        "versions": dict(sent.versions),
+        "p50_ms": sent.quantile_ms(0.5),
+        "p99_ms": sent.quantile_ms(0.99),
+    }
+    if output is Output.JSON:
+        print_json(facts)
+    else:
+        print_table(("what", "value"), list(facts.items()), output)

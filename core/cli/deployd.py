@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    DryRunOption,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_json,
+    print_table,
+)
 
 app = typer.Typer(
     help="Look after what was deployed: restart what dies, tell MLflow what changed.", no_args_is_help=True
@@ -19,7 +29,13 @@ def deployd() -> None:
 
 
 @app.command("run")
-def run(workspace: WorkspaceOption = HERE) -> None:
+def run(
+    workspace: WorkspaceOption = HERE,
+    stop_endpoints: Annotated[
+        bool,
+        typer.Option("--stop-endpoints", help="End models and router with it, unless they served before."),
+    ] = False,
+) -> None:
     """Stay in the foreground and look after this workspace's endpoints until stopped.
 
     Stopping it stops no model: the next one takes over what runs.
@@ -29,7 +45,45 @@ def run(workspace: WorkspaceOption = HERE) -> None:
     from core.deploy.supervisor import Supervisor
     from core.workspace import open_workspace
 
-    Supervisor(open_workspace(workspace).deployments, log).run()
+    Supervisor(open_workspace(workspace).deployments, log).run(stop_endpoints=stop_endpoints)
+
+
+@app.command("adopt")
+def adopt(
+    model: Annotated[str, typer.Argument(help="The registered model.")],
+    environment: Annotated[str, typer.Option("--environment", help="production, staging ...")] = "production",
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Serve a pickled model; needs the approver role.")
+    ] = False,
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Serve what was decided by alias so far: the live version, and the last good one warm behind it.
+
+    Example: python -m core deployd adopt diagnosis-risk --workspace .demo
+    """
+    from core.access import local_actor
+    from core.deploy import adopt as adopting
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    plan = adopting.plan_adopt(ws.deployments, model, environment)
+    if not dry_run:
+        adopting.adopt(ws.deployments, plan, local_actor(ws.settings), allow_code=allow_code)
+    facts = {
+        "model": model,
+        "environment": environment,
+        "live": plan.live.version,
+        "previous": plan.previous.version if plan.previous else None,
+        "dry_run": dry_run,
+    }
+    if output is Output.JSON:
+        print_json(facts | {"steps": list(plan.steps)})
+    else:
+        print_table(["#", str(plan.key)], list(enumerate(plan.steps, 1)), output)
+    if not dry_run:
+        log("`python -m core deployd run` starts it.")
 
 
 @app.command("stop")
@@ -81,11 +135,8 @@ def shutdown(workspace: WorkspaceOption = HERE) -> None:
 
     desk = open_workspace(workspace).deployments
     supervisor.stop(desk)
-    for endpoint in desk.store.endpoints():
-        for slot in endpoint.slots:
-            desk.engine.stop(endpoint, slot)
     if desk.serves:
-        desk.engine.stop_router()
+        supervisor.stop_endpoints_of(desk)
     log("Everything is stopped; `python -m core deployd run` brings it back.")
 
 

@@ -34,7 +34,11 @@ PHASES = (
     Phase(name="store", parts=("store",), outputs=("mlflow",)),
     Phase(name="training", parts=("project", "experiments"), outputs=("project", "dvc-remote")),
     Phase(name="serving", parts=("notebooks", "serving"), outputs=("predictions", "labels")),
-    Phase(name="decisions", parts=("decisions",), outputs=("ledger.db", "ledger.db.locks")),
+    Phase(
+        name="decisions",
+        parts=("decisions",),
+        outputs=("ledger.db", "ledger.db.locks", "deploy.db", ".modeldesk/artifacts"),
+    ),
 )
 
 

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from core.access import Action, Actor, demo_actor, require
-from core.demo.story import Decision, Scale, Verb
+from core.demo.story import MODEL, PRODUCTION, Decision, Scale, Verb
+from core.deploy.adopt import adopt, plan_adopt
 from core.ledger.events import FreezeLifted, RolledBackReviewed
 from core.ledger.store import Ledger
 from core.registry.promotion import Outcome, carry_out, plan_promotion, plan_rollback
@@ -41,6 +42,8 @@ def build(root: Path, scale: Scale, now: datetime) -> None:
         if decision.verb is Verb.ROLL_BACK:
             moment += timedelta(hours=20)
             _review(ws, decision, outcome, reviewer)
+    moment = now
+    adopt(ws.deployments, plan_adopt(ws.deployments, MODEL, PRODUCTION), operator)
 
 
 def _decide(ws: Workspace, decision: Decision, actor: Actor) -> Outcome:

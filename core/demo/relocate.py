@@ -6,6 +6,7 @@ touches a workspace that the demo built, never another store.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -43,4 +44,19 @@ def relocate(root: Path) -> None:
             "UPDATE tags SET value = ? WHERE key = 'dvc.root' AND value = ?",
             (f"{root}/project", f"{current.root}/project"),
         )
+    _relocate_deployments(root, old, new)
     state.save(root, replace(current, root=str(root)))
+
+
+def _relocate_deployments(root: Path, old: str, new: str) -> None:
+    """The fetched files of served versions moved along; whatever ran did so in the old folder."""
+    file = root / "deploy.db"
+    if not file.is_file():
+        return
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for table in ("deploy_slots", "deploy_served"):
+            connection.execute(
+                f"UPDATE {table} SET directory = ? || substr(directory, ?) WHERE substr(directory, 1, ?) = ?",
+                (new, len(old) + 1, len(old), old),
+            )
+        connection.execute("UPDATE deploy_slots SET pid = NULL, create_time = NULL")

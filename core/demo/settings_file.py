@@ -16,6 +16,12 @@ projects = ["project"]
 [ledger]
 url = "sqlite:///ledger.db"
 
+# One model is served for real on this machine; the others move their MLflow alias alone.
+[deploy]
+engine = "embedded"
+endpoints = ["diagnosis-risk/*"]
+ports = { "diagnosis-risk/production" = 8551 }
+
 [environments]
 staging = "challenger"
 production = "champion"

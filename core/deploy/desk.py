@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,16 @@ class Desk:
     def serves(self) -> bool:
         """True when an engine is set; without one, deployments move the MLflow alias alone."""
         return self.settings.deploy.engine == "embedded"
+
+    def can_serve(self, key: EndpointKey) -> bool:
+        """True when an engine is set and the settings leave this endpoint to it."""
+        patterns = self.settings.deploy.endpoints
+        return self.serves and any(fnmatchcase(str(key), pattern) for pattern in patterns)
+
+    def is_serving(self, key: EndpointKey) -> bool:
+        """True when the engine holds a live version for this endpoint; else its alias is all there is."""
+        endpoint = self.store.endpoint(key) if self.can_serve(key) else None
+        return endpoint is not None and endpoint.live is not None
 
     @property
     def cache(self) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.access import Actor
 from core.deploy import outbox
-from core.deploy.types import Operation
+from core.deploy.types import EndpointKey, Operation
 from core.errors import ModelDeskError
 
 if TYPE_CHECKING:
@@ -83,12 +83,16 @@ def plan_deploy(
     allow_code: bool = False,
 ) -> ReleasePlan:
     """The plan to make ``version`` live; raises NotFound, BadInput, and Conflict when ``expects`` is past."""
-    if not ws.deployments.serves:
+    key = ws.deployments.key(model, environment)
+    if not ws.deployments.can_serve(key):
         from core.registry.promotion import plan_promotion
 
         return _from_registry(plan_promotion(ws, model, version, environment, expect_current=expects))
     from core.deploy import rollout
 
+    if not ws.deployments.is_serving(key):
+        _check_alias(ws, key, expects)
+        expects = None
     plan = rollout.plan_deploy(
         ws.deployments, model, version, environment, expects=expects, share=share, allow_code=allow_code
     )
@@ -107,7 +111,7 @@ def plan_deploy(
 
 def plan_rollback(ws: Workspace, model: str, environment: str, to: str = LAST_GOOD) -> ReleasePlan:
     """The plan to go back; with an engine MLflow is not asked. Raises NotFound, BadInput, Conflict."""
-    if not ws.deployments.serves:
+    if not ws.deployments.is_serving(ws.deployments.key(model, environment)):
         from core.registry.promotion import plan_rollback as registry_plan
 
         return _from_registry(registry_plan(ws, model, environment, to))
@@ -152,9 +156,8 @@ def done_before(ws: Workspace, key: str | None) -> Released | None:
     """What was done under an idempotency key: "last good" is another version once it was done."""
     if key is None:
         return None
-    if ws.deployments.serves:
-        operation = ws.deployments.journal.under_key(key)
-        return _released(operation) if operation else None
+    if ws.deployments.serves and (operation := ws.deployments.journal.under_key(key)):
+        return _released(operation)
     from core.registry.promotion import outcome_under
 
     found = outcome_under(ws, "rollback", key)
@@ -166,6 +169,17 @@ def tell(ws: Workspace) -> tuple[str, ...]:
     if not ws.deployments.serves:
         return ()
     return outbox.deliver(ws, ws.deployments.outbox)
+
+
+def _check_alias(ws: Workspace, key: EndpointKey, expects: int | None) -> None:
+    """Where nothing is served yet, the version that callers expect to be live is the alias's."""
+    alias = ws.settings.environments[key.environment]
+    says = ws.registry.model(key.model).aliases.get(alias)
+    if expects is not None and expects != says:
+        from core.registry.plans import moved_on
+
+        live = ws.ledger.state().live(key.model, key.environment)
+        raise moved_on(key.model, key.environment, says, expects, live)
 
 
 def _no_right(ws: Workspace, model: str, version: int, environment: str) -> ModelDeskError | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from core import access
 from core.access import Action, Actor
 from core.deploy import messages, outbox, smoke, traffic
+from core.deploy.adopt import import_history
 from core.deploy.desk import Desk
 from core.deploy.gates import static_checks
 from core.deploy.journal import Intent, Message
@@ -95,7 +96,8 @@ def deploy(
     if plan.allow_code:
         access.require(desk.settings, actor, Action.OVERRIDE_GATE, plan.key.model, plan.key.environment)
     basis = basis_for(desk.ws, plan.key.model, plan.to_version, plan.key.environment)
-    desk.endpoint(plan.key, actor.name)
+    if desk.endpoint(plan.key, actor.name).live is None:
+        import_history(desk, plan.key)
     operation = desk.journal.begin(
         Intent(
             key=plan.key,

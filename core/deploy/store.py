@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import sqlalchemy as sa
 from core.deploy import database as db
 from core.deploy.database import Database, instant, now_text
 from core.deploy.types import Artifact, Endpoint, EndpointKey, Process, Served, Slot, SlotName
+from core.errors import Conflict
 
 
 class Store:
@@ -48,24 +51,50 @@ class Store:
 
     def put_slot(self, key: EndpointKey, slot: Slot) -> None:
         """Record what a slot holds and which process serves it."""
-        values = {
-            "version": slot.version,
-            "directory": str(slot.artifact.directory),
-            "sha256": slot.artifact.sha256,
-            "size_bytes": slot.artifact.size_bytes,
-            "pid": slot.process.pid if slot.process else None,
-            "create_time": slot.process.create_time if slot.process else None,
-            "started_at": slot.started_at.isoformat(),
-            "restarts": slot.restarts,
-        }
         with self._database.writing() as connection:
             connection.execute(sa.delete(db.slots).where(*_is(db.slots, key), db.slots.c.slot == slot.name))
-            connection.execute(sa.insert(db.slots).values(**_where(key), slot=str(slot.name), **values))
+            connection.execute(sa.insert(db.slots).values(**_where(key), **_slot_values(slot)))
 
     def clear_slot(self, key: EndpointKey, name: SlotName) -> None:
         """Forget what a slot held."""
         with self._database.writing() as connection:
             connection.execute(sa.delete(db.slots).where(*_is(db.slots, key), db.slots.c.slot == str(name)))
+
+    def remember(self, key: EndpointKey, stretches: Sequence[tuple[Served, Artifact]]) -> None:
+        """Record stretches of service that another witness vouches for, oldest first."""
+        with self._database.writing() as connection:
+            _insert_served(connection, key, stretches)
+
+    def adopt(self, key: EndpointKey, stretches: Sequence[tuple[Served, Artifact]], actor: str) -> Endpoint:
+        """Make the last of ``stretches`` live and the one before it the way back; nothing runs yet.
+
+        Raises Conflict when something is live already.
+        """
+        with self._database.writing() as connection:
+            endpoint = read_endpoints(connection, key)[0]
+            if endpoint.live is not None:
+                raise Conflict(f"{key} is served already.", "Look at what is live now.")
+            _insert_served(connection, key, stretches)
+            names = dict(zip(SlotName, reversed(stretches), strict=False))
+            for name, (served, artifact) in names.items():
+                slot = Slot(
+                    name=name,
+                    version=served.version,
+                    artifact=artifact,
+                    process=None,
+                    started_at=datetime.now(UTC),
+                )
+                connection.execute(sa.insert(db.slots).values(**_where(key), **_slot_values(slot)))
+            previous = SlotName.B if SlotName.B in names else None
+            changed = replace(
+                endpoint,
+                live=SlotName.A,
+                previous=previous,
+                weights={SlotName.A: 100},
+                epoch=endpoint.epoch + 1,
+            )
+            write_endpoint(connection, changed, actor)
+            return read_endpoints(connection, key)[0]
 
     def served(self, key: EndpointKey) -> tuple[Served, ...]:
         """What was live when, newest first."""
@@ -108,6 +137,37 @@ def change_live(
         "size_bytes": live.artifact.size_bytes,
     }
     connection.execute(sa.insert(table).values(**_where(endpoint.key), **values, since=now, by=by, good=True))
+
+
+def _insert_served(
+    connection: sa.Connection, key: EndpointKey, stretches: Sequence[tuple[Served, Artifact]]
+) -> None:
+    for served, artifact in stretches:
+        values = {
+            "version": served.version,
+            "sha256": served.sha256,
+            "directory": str(artifact.directory),
+            "size_bytes": artifact.size_bytes,
+            "since": served.since.isoformat(timespec="microseconds"),
+            "until": served.until and served.until.isoformat(timespec="microseconds"),
+            "by": served.by,
+            "good": served.good,
+        }
+        connection.execute(sa.insert(db.served).values(**_where(key), **values))
+
+
+def _slot_values(slot: Slot) -> dict[str, Any]:
+    return {
+        "slot": str(slot.name),
+        "version": slot.version,
+        "directory": str(slot.artifact.directory),
+        "sha256": slot.artifact.sha256,
+        "size_bytes": slot.artifact.size_bytes,
+        "pid": slot.process.pid if slot.process else None,
+        "create_time": slot.process.create_time if slot.process else None,
+        "started_at": slot.started_at.isoformat(),
+        "restarts": slot.restarts,
+    }
 
 
 def reopen_served(connection: sa.Connection, key: EndpointKey) -> None:

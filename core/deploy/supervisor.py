@@ -39,15 +39,22 @@ class Supervisor:
         self._told_at = 0.0
         self.stopping = threading.Event()
 
-    def run(self) -> None:
-        """Look after the workspace until SIGTERM or SIGINT. Raises Conflict when another deployd runs."""
+    def run(self, *, stop_endpoints: bool = False) -> None:
+        """Look after the workspace until SIGTERM or SIGINT. Raises Conflict when another deployd runs.
+
+        With ``stop_endpoints`` the models and the router end with it, unless they served before it began.
+        """
         with single(self._desk):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self.stopping.set())
+            served_before = self._desk.engine.router_alive()
             self._say(f"deployd looks after {self._desk.settings.root}, process {os.getpid()}")
             while not self.stopping.is_set():
                 self.safe_tick()
                 self.stopping.wait(TICK_S)
+            if stop_endpoints and not served_before:
+                stop_endpoints_of(self._desk)
+                self._say("models and router are stopped; what was live stays recorded")
 
     def safe_tick(self) -> None:
         """A round whose failure is said and survived: the database may be locked, the disk full."""
@@ -85,9 +92,11 @@ class Supervisor:
         process = self._desk.engine.start(endpoint, slot.name, slot.version, slot.artifact)
         now = datetime.now(UTC)
         self._desk.store.put_slot(
-            endpoint.key, replace(slot, process=process, started_at=now, restarts=slot.restarts + 1)
+            endpoint.key,
+            replace(slot, process=process, started_at=now, restarts=slot.restarts + bool(slot.process)),
         )
-        self._say(f"v{slot.version} of {endpoint.key} had died: started again as process {process.pid}")
+        was = "had died: started again" if slot.process else "is started"
+        self._say(f"v{slot.version} of {endpoint.key} {was} as process {process.pid}")
 
     def _keep_router(self, endpoints: tuple[Endpoint, ...]) -> None:
         if not endpoints:
@@ -140,6 +149,14 @@ def stop(desk: Desk) -> int | None:
     process = _running(desk)
     processes.stop(process)
     return process.pid if process else None
+
+
+def stop_endpoints_of(desk: Desk) -> None:
+    """End every model and the router of the workspace; the recorded state stays."""
+    for endpoint in desk.store.endpoints():
+        for slot in endpoint.slots:
+            desk.engine.stop(endpoint, slot)
+    desk.engine.stop_router()
 
 
 def unit(root: Path, python: str) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from core.errors import Refused
 
 if TYPE_CHECKING:
     from core.ledger.state import State
+    from core.settings import FreezeWindowSection
     from core.workspace import Workspace
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,47 @@ def check_not_frozen(state: State, model: str, environment: str) -> None:
     )
 
 
+def check_no_window(
+    windows: Iterable[FreezeWindowSection], model: str, environment: str, now: datetime
+) -> None:
+    """Raise Refused inside a freeze window of the settings (UTC); a window may end on the next day."""
+    for window in windows:
+        covers = fnmatchcase(model, window.models) and any(
+            fnmatchcase(environment, pattern) for pattern in window.environments
+        )
+        if covers and in_window(window, now):
+            raise Refused(
+                f"Deployments of {model} to {environment} are frozen by the window '{window.name}' "
+                f"({', '.join(window.days)}, {window.hours} UTC).",
+                "Rolling back stays possible. Wait for its end, or change [[freeze_windows]] in modeldesk.toml.",
+            )
+
+
+def in_window(window: FreezeWindowSection, now: datetime) -> bool:
+    """True at a time that the window covers; 22:00-06:00 on fri reaches into Saturday."""
+    start, end = (_minutes(part) for part in window.hours.split("-"))
+    at = now.astimezone(UTC)
+    minute = at.hour * 60 + at.minute
+    if start < end:
+        return start <= minute < end and _on_day(window, at.date())
+    evening = minute >= start and _on_day(window, at.date())
+    return evening or (minute < end and _on_day(window, at.date() - timedelta(days=1)))
+
+
+def _on_day(window: FreezeWindowSection, day: date) -> bool:
+    within = (window.first or day) <= day <= (window.last or day)
+    return within and DAYS[day.weekday()] in window.days
+
+
+def _minutes(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
 def basis_for(ws: Workspace, model: str, version: int, environment: str) -> Basis:
     """The right by which the version may go live. Raises Refused (frozen) and ApprovalMissing."""
     check_not_frozen(ws.ledger.state(), model, environment)
+    check_no_window(ws.settings.freeze_windows, model, environment, datetime.now(UTC))
     if ws.settings.policy is None:
         return NO_POLICY
     from core.registry.requests import approved_basis

@@ -1,0 +1,88 @@
+"""The serving side beside the dashboard: started after the first page when nobody runs it, ended with it.
+
+With ``deploy.engine`` set, ``python -m dashboard`` starts deployd unless one runs already; a second one ends by
+itself, so nothing has to be asked first. What was started here ends here: Ctrl-C stops deployd, models and
+router, and leaves alone what served before.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.settings import Settings
+
+first_page_drawn = threading.Event()
+"""Set when the first page is complete: loading models must not slow it down."""
+
+FIRST_PAGE_S = 15.0
+GOODBYE_S = 30.0
+ALREADY = 7  # deployd's exit code when another one runs
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[None]:
+    """deployd beside the dashboard while the block runs; nothing without an engine."""
+    if settings.deploy.engine == "none":
+        yield
+        return
+    beside = _Beside(settings.root)
+    beside.start()
+    try:
+        yield
+    finally:
+        beside.end()
+
+
+class _Beside:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._log = root / ".modeldesk" / "logs" / "deployd.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ending = threading.Event()
+
+    def start(self) -> None:
+        """Start deployd after the first page, at the latest after some seconds."""
+        threading.Thread(target=self._start_later, name="deployd", daemon=True).start()
+
+    def end(self) -> None:
+        """End what was started, and say what goes on."""
+        self._ending.set()
+        first_page_drawn.set()
+        process = self._process
+        if process is None:
+            return
+        if process.poll() == ALREADY:
+            print(
+                "The endpoints go on serving: deployd ran before. "
+                f"`python -m core deployd shutdown --workspace {self._root}` ends them.",
+                flush=True,
+            )
+            return
+        print("Stopping the endpoints that were started with the dashboard ...", flush=True)
+        process.terminate()
+        try:
+            process.wait(GOODBYE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            print(f"deployd did not end; its log is {self._log}.", flush=True)
+
+    def _start_later(self) -> None:
+        first_page_drawn.wait(FIRST_PAGE_S)
+        if self._ending.is_set():
+            return
+        self._log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "core", "deployd", "run", "--stop-endpoints"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--workspace", str(self._root)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=Path(__file__).parents[1],
+                start_new_session=True,  # Ctrl-C reaches the dashboard alone, which then ends it in order
+            )
