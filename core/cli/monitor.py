@@ -36,7 +36,7 @@ def monitor(
 
     Example: python -m core monitor --workspace .demo --output json
     """
-    from core.drift.monitor import monitored
+    from core.drift.watched import monitored
     from core.errors import ModelDeskError, NotFound
     from core.workspace import open_workspace
 

@@ -64,10 +64,10 @@ class ProfileCache:
         try:
             self._private(base.parent)
             for name, array in arrays.items():
-                with _replacing(base.with_suffix(f".{name}.npy")) as temporary:
+                with replacing(base.with_suffix(f".{name}.npy")) as temporary:
                     np.save(temporary, array)
             # Written last: the JSON file says that the arrays are complete.
-            with _replacing(base.with_suffix(".json")) as temporary:
+            with replacing(base.with_suffix(".json")) as temporary:
                 temporary.write_text(json.dumps(facts), encoding="utf-8")
         except OSError:
             return
@@ -99,7 +99,7 @@ class ProfileCache:
         return found
 
 
-class _replacing:
+class replacing:
     """A temporary path beside ``path`` that takes its place when the block ends well."""
 
     def __init__(self, path: Path) -> None:

@@ -187,7 +187,7 @@ def _dataset_verdict(
     if share is not None and drifted and _too_many(share, weight, policy):
         return (
             Verdict.DRIFT,
-            f"{len(drifted)} of {_tested(reports)} tested columns drifted: {_names(drifted)}",
+            f"{len(drifted)} of {_tested(reports)} tested columns drifted: {_names(drifted)}{_weight(weight)}",
         )
     if broken and policy.quality_counts:
         return Verdict.DRIFT, f"columns that cannot be used as before: {_names(broken)}"
@@ -199,6 +199,10 @@ def _dataset_verdict(
     if drifted:
         return Verdict.OK, f"{len(drifted)} drifted, within what the policy tolerates: {_names(drifted)}"
     return Verdict.OK, f"none of {_tested(reports)} tested columns drifted"
+
+
+def _weight(weight: float | None) -> str:
+    return "" if weight is None else f" ({weight:.0%} of what the model uses)"
 
 
 def _too_many(share: float, weight: float | None, policy: Policy) -> bool:

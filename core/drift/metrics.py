@@ -12,6 +12,8 @@ from core.drift.statistics.domain_classifier import auc_interval
 from core.drift.statistics.proportions import wilson
 
 Z95 = 1.959963984540054
+HEADLINE = ("auroc", "accuracy", "mae")
+"""The metrics that decide whether a model counts as degraded, where they were measured."""
 LOWER_IS_BETTER = frozenset({"brier", "log_loss", "mae", "rmse"})
 SOURCE = "shares: Wilson 1927; AUROC: Hanley and McNeil 1982; F1: delta method; means: normal approximation"
 

@@ -78,6 +78,15 @@ def read_log(
     )
 
 
+def times_of(source: Source, name: str) -> np.ndarray | None:
+    """The rows' times in seconds since 1970, NaN where there is none; None without such a column."""
+    import pandas as pd
+
+    if name not in source.names:
+        return None
+    return _seconds(pd.DataFrame({name: source.column(name).to_pandas()}), name, None, [])
+
+
 def _frame(source: Source, columns: LogColumns) -> pd.DataFrame:
     import pandas as pd
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.drift.bins import level_counts
+from core.drift.cache import ProfileCache
 from core.drift.check import reference_profile
 from core.drift.policy import Policy
 from core.drift.present import RARE
@@ -46,12 +47,12 @@ class LevelShape:
 
 
 def column_shape(
-    reference: Source, current: Source, column: str, policy: Policy
+    reference: Source, current: Source, column: str, policy: Policy, cache: ProfileCache | None = None
 ) -> NumericShape | LevelShape | None:
     """The shape of a column in both tables; None when it cannot be drawn (too few rows, other kinds)."""
     if column not in reference.names or column not in current.names:
         return None
-    known = reference_profile(reference, column, policy.kinds.get(column), None)
+    known = reference_profile(reference, column, policy.kinds.get(column), cache)
     seen = profile_like(known, current.column(column))
     if min(known.present, seen.present) <= 2 * _SMALL or known.kind.value == "datetime":
         return None

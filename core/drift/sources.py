@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """A table whose columns are read one by one, so that memory holds one column at a time."""
+    """A table whose columns are read one by one, so that memory holds one column at a time.
+
+    ``lengths`` are the rows of each of ``files``.
+    """
 
     names: tuple[str, ...]
     rows: int
     findings: tuple[SchemaFinding, ...]
     files: tuple[Path, ...]
+    lengths: tuple[int, ...]
 
     def type_of(self, name: str) -> pa.DataType:
         """The column's Arrow type."""
@@ -47,6 +51,11 @@ class TableSource:
         """How many rows there are."""
         return self.table.num_rows
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The rows of the one file that it came from, if any."""
+        return (self.rows,) * len(self.files)
+
     def type_of(self, name: str) -> pa.DataType:
         """The column's Arrow type."""
         return self.table.schema.field(self.table.column_names.index(name)).type
@@ -64,9 +73,10 @@ class ParquetSource:
         import pyarrow.parquet as pq
 
         try:
-            self._schema = pq.read_schema(path)
+            metadata = pq.read_metadata(path)
+            self._schema = metadata.schema.to_arrow_schema()
             text = [field.name for field in self._schema if _is_text(field.type)]
-            self._file = pq.ParquetFile(path, read_dictionary=text)
+            self._file = pq.ParquetFile(path, metadata=metadata, read_dictionary=text)
         except (pa.ArrowException, OSError) as error:
             raise BadInput(
                 f"{path.name} is not a readable Parquet file ({type(error).__name__}).",
@@ -76,6 +86,7 @@ class ParquetSource:
         self.rows: int = self._file.metadata.num_rows
         self.findings: tuple[SchemaFinding, ...] = ()
         self.files = (path,)
+        self.lengths = (self.rows,)
 
     def type_of(self, name: str) -> pa.DataType:
         """The column's Arrow type."""
@@ -94,6 +105,7 @@ class FolderSource:
         self.names = tuple(dict.fromkeys(name for part in self._parts for name in part.names))
         self.rows = sum(part.rows for part in self._parts)
         self.files = tuple(file for part in self._parts for file in part.files)
+        self.lengths = tuple(length for part in self._parts for length in part.lengths)
         self._types = {name: self._common_type(name) for name in self.names}
         incomplete = [name for name in self.names if any(name not in part.names for part in self._parts)]
         self.findings = tuple(findings) + tuple(
@@ -133,9 +145,28 @@ class FolderSource:
         return pa.chunked_array(chunks, type=wanted)
 
 
+class Remembering:
+    """Another source that keeps each column it has read: for a log whose windows all look at every column."""
+
+    def __init__(self, whole: Source) -> None:
+        self._whole, self._columns = whole, {}
+        self.names, self.rows, self.findings = whole.names, whole.rows, whole.findings
+        self.files, self.lengths = whole.files, whole.lengths
+
+    def type_of(self, name: str) -> pa.DataType:
+        """The column's Arrow type."""
+        return self._whole.type_of(name)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The column's values, read once."""
+        if name not in self._columns:
+            self._columns[name] = self._whole.column(name)
+        return self._columns[name]
+
+
 @dataclass(frozen=True)
 class Slice:
-    """Rows of another source, chosen by index; keeps what it has read."""
+    """Rows of another source, chosen by index."""
 
     whole: Source
     indices: Any
@@ -154,6 +185,11 @@ class Slice:
     @property
     def files(self) -> tuple[Path, ...]:
         """Nothing that a cache could know a slice by."""
+        return ()
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """None, as there are no files."""
         return ()
 
     def type_of(self, name: str) -> pa.DataType:

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.drift.cache import ProfileCache
-from core.drift.check import check
-from core.drift.policy import Policy
-from core.drift.sources import Slice, Source
 from core.drift.types import DriftReport, Verdict
-from core.drift.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +15,6 @@ class TrendWindow:
     name: str
     rows: int
     report: DriftReport
-
-
-def trend(
-    reference: Source,
-    log: Source,
-    windows: Sequence[Window],
-    policy: Policy,
-    cache: ProfileCache | None = None,
-) -> tuple[TrendWindow, ...]:
-    """Every window of ``log`` against ``reference``, oldest first."""
-    return tuple(
-        TrendWindow(
-            window.name,
-            len(window.indices),
-            check(reference, Slice(log, window.indices), policy, cache=cache),
-        )
-        for window in windows
-    )
 
 
 def since(windows: Sequence[TrendWindow], column: str) -> str | None:

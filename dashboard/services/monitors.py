@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from core.drift.monitor import MonitorReport
     from core.drift.shape import LevelShape, NumericShape
     from core.drift.trend import TrendWindow
+    from core.drift.watched import Watched
 
 
 def monitored_models() -> tuple[str, ...]:
@@ -36,18 +37,25 @@ def _unmonitored_models(ws: Workspace) -> tuple[str, ...]:
         return ()
 
 
-def monitor_report(model: str, window: str) -> MonitorReport:
-    """The state of a watched model: its last window and its performance by window."""
-    return _monitor_report(workspace(), model, window)
+def monitor_report(model: str, window: str, at: str | None = None) -> MonitorReport:
+    """The state of a watched model: one window (the last, if none is named), and its performance by window."""
+    return _monitor_report(workspace(), model, window, at)
 
 
 @st.cache_data(
     ttl=300, max_entries=64, show_spinner="Comparing with the training data…", hash_funcs={Workspace: id}
 )
-def _monitor_report(ws: Workspace, model: str, window: str) -> MonitorReport:
+def _monitor_report(ws: Workspace, model: str, window: str, at: str | None) -> MonitorReport:
     from core.drift.monitor import monitor_report
 
-    return monitor_report(ws, model, window, datetime.now(UTC))
+    return monitor_report(ws, model, window, datetime.now(UTC), at)
+
+
+@st.cache_resource(ttl=300, max_entries=8, show_spinner=False, hash_funcs={Workspace: id})
+def _watched(ws: Workspace, model: str, window: str) -> Watched:
+    from core.drift.watched import open_watched
+
+    return open_watched(ws, model, window)
 
 
 def drift_trend(model: str, window: str) -> tuple[TrendWindow, ...]:
@@ -57,9 +65,9 @@ def drift_trend(model: str, window: str) -> tuple[TrendWindow, ...]:
 
 @st.cache_data(ttl=300, max_entries=32, show_spinner="Looking at every window…", hash_funcs={Workspace: id})
 def _drift_trend(ws: Workspace, model: str, window: str) -> tuple[TrendWindow, ...]:
-    from core.drift.monitor import open_monitor, trend_of
+    from core.drift.watched import trend_of
 
-    return trend_of(open_monitor(ws, model, window))
+    return trend_of(_watched(ws, model, window))
 
 
 def column_shape(model: str, window: str, name: str, column: str) -> NumericShape | LevelShape | None:
@@ -71,6 +79,7 @@ def column_shape(model: str, window: str, name: str, column: str) -> NumericShap
 def _column_shape(
     ws: Workspace, model: str, window: str, name: str, column: str
 ) -> NumericShape | LevelShape | None:
-    from core.drift.monitor import shape_of
+    from core.drift.watched import shape_of
 
-    return shape_of(ws, model, window, name, column)
+    watched = _watched(ws, model, window)
+    return shape_of(watched, watched.window(name), column)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from core.drift.coding import coded_table, even_rows, one_thread
 from core.drift.sources import Source
 from core.drift.thresholds import Threshold
 
@@ -26,35 +27,16 @@ def domain_classifier(
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    sides = [_even_rows(source, rows) for source in (reference, current)]
+    sides = [even_rows(source.rows, rows) for source in (reference, current)]
     if min(len(side) for side in sides) < 50 or not columns:
         return None
-    coded = [_coded(reference, current, name, sides) for name in columns]
-    table = np.column_stack(coded)
+    table = coded_table(list(zip((reference, current), sides, strict=True)), columns)
     truth = np.repeat([0, 1], [len(side) for side in sides])
     model = HistGradientBoostingClassifier(max_iter=60, max_depth=4, random_state=seed)
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    scores = cross_val_predict(model, table, truth, cv=folds, method="predict_proba")[:, 1]
+    with one_thread():
+        scores = cross_val_predict(model, table, truth, cv=folds, method="predict_proba")[:, 1]
     return auc_interval(truth, scores)
-
-
-def _even_rows(source: Source, rows: int) -> np.ndarray:
-    return np.unique(np.linspace(0, max(source.rows - 1, 0), min(rows, source.rows)).astype(np.int64))
-
-
-def _coded(left: Source, right: Source, name: str, sides: list[np.ndarray]) -> np.ndarray:
-    """The column of both sides as numbers; text by the rank of how often it occurs on both sides."""
-    import pandas as pd
-
-    parts = [
-        source.column(name).take(rows).to_pandas() for source, rows in zip((left, right), sides, strict=True)
-    ]
-    both = pd.concat([part.astype("object") for part in parts], ignore_index=True)
-    numbers = pd.to_numeric(both, errors="coerce")
-    if numbers.notna().sum() == both.notna().sum():
-        return numbers.to_numpy(dtype=np.float64)
-    order = {level: float(rank) for rank, level in enumerate(both.astype(str).value_counts().index)}
-    return both.astype(str).map(order).to_numpy(dtype=np.float64)
 
 
 def auc_interval(truth: np.ndarray, scores: np.ndarray) -> tuple[float, float, float]:

@@ -1,0 +1,80 @@
+"""Finished reports on disk, by what they were made from: a window is judged once, however often it is looked at.
+
+Plain JSON, readable by its owner alone. Deleting the folder is always safe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from core.drift.cache import ProfileCache, replacing
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from core.drift.sources import Source
+
+_FORMAT = "2"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A folder of reports (frozen dataclasses), one file each."""
+
+    folder: Path
+
+    def get(self, kind: type[T], key: str, make: Callable[[], T]) -> T:
+        """The report kept under ``key``, else what ``make`` gives, which is then kept."""
+        file = self.folder / f"{key}.json"
+        try:
+            return _adapter(kind).validate_python(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            pass  # absent, of an older version, or cut short by a crash: make it again
+        made = make()
+        text = json.dumps(_adapter(kind).dump_python(made, mode="json"))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with replacing(file) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        except OSError:
+            pass  # a folder that cannot be written to only makes the next look slower
+        return made
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def key(*parts: object) -> str:
+    """A name for a report made from ``parts`` (whose text must say all that matters)."""
+    text = "\x1f".join(map(str, (_FORMAT, *parts)))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def content(source: Source, files: ProfileCache) -> str:
+    """What identifies the content of a source of files: their digests, in order."""
+    return " ".join(files.digest(file) for file in source.files)
+
+
+def rows_content(source: Source, rows: np.ndarray, files: ProfileCache) -> str:
+    """What identifies some rows of a source of files; other rows of other files may change meanwhile."""
+    ends = np.cumsum(source.lengths)
+    home = np.searchsorted(ends, rows, side="right")
+    found = hashlib.sha256(repr([(name, str(source.type_of(name))) for name in source.names]).encode())
+    for number in np.unique(home):
+        inside = rows[home == number] - (ends[number] - source.lengths[number])
+        found.update(files.digest(source.files[number]).encode())
+        found.update(np.ascontiguousarray(inside, dtype=np.int64).tobytes())
+    return found.hexdigest()

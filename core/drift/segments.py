@@ -1,0 +1,109 @@
+"""Groups of rows judged by themselves: the same check, and the same metric, per level of a column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.drift.check import check
+from core.drift.kinds import Family, family
+from core.drift.metrics import HEADLINE, Metric, measure
+from core.drift.performance import MIN_LABELLED
+from core.drift.prediction_log import PredictionLog
+from core.drift.sources import Slice, Source
+from core.drift.types import DriftReport
+from core.privacy import is_small
+
+if TYPE_CHECKING:
+    from core.drift.watched import Watched
+    from core.drift.windows import Window
+
+MOST = 12
+"""Columns with more levels than this are no segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One level: its rows in the window, its drift against the reference's rows of the same level.
+
+    ``metric`` is the headline metric over ``labelled`` rows of the newest labelled windows, where there are enough.
+    """
+
+    level: str
+    rows: int
+    report: DriftReport
+    labelled: int
+    metric_name: str | None
+    metric: Metric | None
+
+
+def segment_columns(watched: Watched) -> tuple[str, ...]:
+    """The features whose levels are few enough to look at one by one."""
+    return tuple(name for name in watched.features if 2 <= len(_levels(watched.reference, name)) <= MOST)
+
+
+def segments_of(
+    watched: Watched, window: Window, column: str, log: PredictionLog | None, labelled: np.ndarray
+) -> tuple[Segment, ...]:
+    """The segments of a window, the largest first; levels of 1 to 10 rows on a side are left out.
+
+    ``labelled`` are the rows of the newest labelled windows, over which the metric is taken.
+    """
+    found = []
+    reference = _text(watched.reference, column)
+    current = _text(watched.log, column)
+    for level in _levels(watched.reference, column):
+        before = np.flatnonzero(reference == level)
+        now = window.indices[current[window.indices] == level]
+        if is_small(len(before)) or is_small(len(now)):
+            continue
+        report = check(
+            Slice(watched.reference, before),
+            Slice(watched.log, now),
+            watched.policy,
+            columns=_others(watched, column),
+        )
+        scored = labelled[current[labelled] == level]
+        name, metric = _metric(log, scored)
+        found.append(Segment(level, len(now), report, len(scored), name, metric))
+    return tuple(sorted(found, key=lambda segment: -segment.rows))
+
+
+def _others(watched: Watched, column: str) -> list[str]:
+    return [name for name in watched.features if name != column]
+
+
+def _metric(log: PredictionLog | None, rows: np.ndarray) -> tuple[str | None, Metric | None]:
+    if log is None or log.labels is None or len(rows) < MIN_LABELLED:
+        return None, None
+    if log.scores is not None:
+        rows = rows[np.isfinite(log.scores[rows])]
+    if len(rows) < MIN_LABELLED:
+        return None, None
+    metrics = measure(
+        log.labels[rows],
+        None if log.predictions is None else log.predictions[rows],
+        None if log.scores is None else log.scores[rows],
+    )
+    return next(((name, metrics[name]) for name in HEADLINE if name in metrics), (None, None))
+
+
+def _levels(source: Source, name: str) -> Sequence[str]:
+    if family(source.type_of(name)) not in (Family.TEXT, Family.BOOLEAN):
+        return ()
+    values = _text(source, name)
+    levels, counts = np.unique(values[values != ""], return_counts=True)
+    return levels[np.argsort(-counts, kind="stable")].tolist() if len(levels) <= MOST else ()
+
+
+def _text(source: Source, name: str) -> np.ndarray:
+    """The column as text; missing is ''."""
+    import pyarrow as pa
+
+    column = source.column(name)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(pa.string()).fill_null("").to_numpy().astype(str)

@@ -1,0 +1,234 @@
+"""The files of one watched model, opened: its reference, its log cut into windows, and what is known of them.
+
+What was judged once is kept beside the workspace (``.modeldesk/``), by content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.drift import kept
+from core.drift.cache import ProfileCache
+from core.drift.check import check, reference_profile
+from core.drift.importance import Importance, surrogate_importance
+from core.drift.kept import Kept
+from core.drift.movement import Part, moved_parts
+from core.drift.policy import DEFAULT, Policy, load_policy
+from core.drift.prediction_log import LogColumns, times_of
+from core.drift.profile import profile_like
+from core.drift.shape import LevelShape, NumericShape, column_shape
+from core.drift.sources import Remembering, Slice, Source, open_source
+from core.drift.trend import TrendWindow
+from core.drift.types import DriftReport
+from core.drift.windows import Window, cut
+from core.errors import BadInput, NotFound
+
+if TYPE_CHECKING:
+    from core.settings import MonitorSection
+    from core.workspace import Workspace
+
+VERSION = "model_version"
+"""The log's column that says which version answered, where it is logged."""
+_BASELINE_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """The opened files of one monitor; ``windows`` are those of the log, oldest first."""
+
+    section: MonitorSection
+    policy: Policy
+    reference: Source
+    log: Source
+    windows: tuple[Window, ...]
+    profiles: ProfileCache
+    reports: Kept
+
+    def window(self, name: str | None = None) -> Window:
+        """The window called ``name``, else the last one with enough rows. Raises BadInput for an empty log."""
+        if not self.windows:
+            raise BadInput("The prediction log holds no row with a time.", "Check the timestamp column.")
+        enough = [part for part in self.windows if len(part.indices) >= self.policy.min_rows]
+        return next((part for part in self.windows if part.name == name), (enough or self.windows)[-1])
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that both sides have and the policy does not leave out."""
+        return tuple(n for n in self.log.names if n in self.reference.names and n not in self.policy.ignore)
+
+
+def monitored(ws: Workspace) -> Mapping[str, MonitorSection]:
+    """The monitors of the settings by model name."""
+    return {section.model: section for section in ws.settings.monitors}
+
+
+def open_watched(ws: Workspace, model: str, window: str = "day") -> Watched:
+    """The reference and the log of a watched model; columns are read when somebody looks at them.
+
+    Raises NotFound without a monitor, BadInput for files that cannot be used.
+    """
+    section = monitored(ws).get(model)
+    if section is None:
+        raise NotFound(f"No monitor watches '{model}'.", "Add a [[monitors]] section to modeldesk.toml.")
+    reference = open_source(ws.settings.path(section.reference))
+    log = Remembering(open_source(ws.settings.path(section.predictions)))
+    windows = cut(window, times_of(log, section.timestamp), log.rows)
+    folder = ws.root / ".modeldesk"
+    return Watched(
+        section, policy_of(ws, section), reference, log, windows,
+        ProfileCache(folder / "profiles"), Kept(folder / "reports"),
+    )  # fmt: skip
+
+
+def policy_of(ws: Workspace, section: MonitorSection) -> Policy:
+    """The workspace's ``drift-policy.toml`` (else the default), without the log's own columns."""
+    file = ws.root / "drift-policy.toml"
+    policy = load_policy(str(file)) if file.is_file() else DEFAULT
+    aside = (
+        section.request_id, section.timestamp, section.label, section.prediction, section.score or "",
+        VERSION, "observed_at", *section.ignore,
+    )  # fmt: skip
+    return replace(policy, ignore=(*policy.ignore, *aside))
+
+
+def log_columns(section: MonitorSection) -> LogColumns:
+    """What the columns of the log are called."""
+    return LogColumns(section.request_id, section.timestamp, section.prediction, section.score, section.label)
+
+
+def drift_of(watched: Watched, window: Window, now: datetime | None = None) -> DriftReport:
+    """A window against the reference, weighed by importance where that is known."""
+    weights = importance_of(watched, window)
+    report = _judged(watched, window, {} if weights is None else weights.shares, now)
+    return replace(report, schema=(*watched.log.findings, *report.schema))
+
+
+def trend_of(watched: Watched) -> tuple[TrendWindow, ...]:
+    """Every window against the reference, oldest first."""
+    return tuple(
+        TrendWindow(window.name, len(window.indices), _judged(watched, window, {}, None))
+        for window in watched.windows
+    )
+
+
+def _judged(
+    watched: Watched, window: Window, weights: Mapping[str, float], now: datetime | None
+) -> DriftReport:
+    """The report on one window, judged once; ``now`` matters by the day, for times in the future."""
+    name = kept.key(
+        "window", kept.content(watched.reference, watched.profiles), watched.policy, sorted(weights.items()),
+        kept.rows_content(watched.log, window.indices, watched.profiles), now and now.date(),
+    )  # fmt: skip
+    return watched.reports.get(
+        DriftReport,
+        name,
+        lambda: check(
+            watched.reference,
+            Slice(watched.log, window.indices),
+            watched.policy,
+            importance=weights,
+            cache=watched.profiles,
+            now=now,
+        ),
+    )
+
+
+def importance_of(watched: Watched, window: Window) -> Importance | None:
+    """How much the version that answered most of ``window`` uses each feature; worked out once per version."""
+    answered = _version_rows(watched, window)
+    version, rows = answered if answered else ("", np.arange(watched.log.rows))
+    score, label = watched.section.score, watched.section.label
+    if score is not None and score in watched.log.names:
+        source, target, of = watched.log, score, f"a surrogate of {_said(version)}'s scores"
+    elif label in watched.reference.names:
+        source, target, rows = watched.reference, label, np.arange(watched.reference.rows)
+        of = "a surrogate trained on the reference's labels"
+    else:
+        return None
+    name = kept.key(
+        "importance", watched.section.model, version, of, watched.features,
+        kept.content(watched.reference, watched.profiles),
+    )  # fmt: skip
+    found = watched.reports.get(
+        Importance,
+        name,
+        lambda: surrogate_importance(source, rows, watched.features, target, of) or Importance({}, of, 0.0),
+    )
+    return found if found.shares else None
+
+
+def _said(version: str) -> str:
+    return f"v{version}" if version else "the model"
+
+
+def _version_rows(watched: Watched, window: Window) -> tuple[str, np.ndarray] | None:
+    """The version that answered most of the window, and all rows of the log that it answered."""
+    if VERSION not in watched.log.names:
+        return None
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    versions = watched.log.column(VERSION).cast(pa.string())
+    counts = versions.take(window.indices).drop_null().value_counts()
+    if not len(counts):
+        return None
+    version = max(counts.to_pylist(), key=lambda item: item["counts"])["values"]
+    rows = np.flatnonzero(pc.equal(versions, version).fill_null(False).to_numpy())
+    return version, rows
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionDrift:
+    """What the model says in a window against what it said at first; ``since`` names that first time."""
+
+    report: DriftReport
+    version: str
+    rows: int
+    since: str
+
+
+def predictions_of(watched: Watched, window: Window) -> PredictionDrift | None:
+    """Scores and predictions of a window against the first 1,000 answers of the same version before it.
+
+    None when the log holds neither; INCONCLUSIVE while the version has answered too few requests.
+    """
+    said = [name for name in (watched.section.score, watched.section.prediction) if name in watched.log.names]
+    if not said:
+        return None
+    version, rows = _version_rows(watched, window) or ("", np.arange(watched.log.rows))
+    before = [part for part in watched.windows if part.indices[0] != window.indices[0]]
+    earlier = [np.intersect1d(part.indices, rows) for part in before[: watched.windows.index(window)]]
+    baseline, since = np.empty(0, dtype=np.int64), ""
+    for part, found in zip(before, earlier, strict=False):
+        since = since or (part.name if len(found) else "")
+        baseline = np.concatenate([baseline, found])
+        if len(baseline) >= _BASELINE_ROWS:
+            break
+    policy = replace(watched.policy, ignore=(), name=watched.policy.name)
+    current = Slice(watched.log, np.intersect1d(window.indices, rows))
+    report = check(Slice(watched.log, baseline), current, policy, columns=said)
+    return PredictionDrift(report, version, len(baseline), since)
+
+
+def shape_of(watched: Watched, window: Window, column: str) -> NumericShape | LevelShape | None:
+    """How ``column`` is distributed in the reference and in a window, for a chart."""
+    current = Slice(watched.log, window.indices)
+    return column_shape(watched.reference, current, column, watched.policy, watched.profiles)
+
+
+def movement_of(watched: Watched, window: Window, column: str) -> tuple[Part, ...]:
+    """Which bins or levels of ``column`` moved most in a window."""
+    if column not in watched.features:
+        return ()
+    known = reference_profile(watched.reference, column, watched.policy.kinds.get(column), watched.profiles)
+    return moved_parts(known, profile_like(known, watched.log.column(column).take(window.indices)))
+
+
+def rows_of(windows: Sequence[Window]) -> np.ndarray:
+    """All rows of some windows."""
+    return np.concatenate([part.indices for part in windows]) if windows else np.empty(0, dtype=np.int64)
