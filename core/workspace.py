@@ -64,6 +64,23 @@ class Workspace:
         return Desk(self)
 
 
+@dataclass(frozen=True)
+class Rehearsal(Workspace):
+    """A workspace for a dry run: its ledger keeps nothing; reading is the same."""
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger's records, and what would be added, for this process only."""
+        from core.ledger.rehearsal import RehearsalLedger
+
+        return RehearsalLedger(self.settings.ledger_url)
+
+
 def open_workspace(root: Path) -> Workspace:
     """Open the workspace at ``root``; cheap: nothing is contacted yet. Raises BadSettings."""
     return Workspace(load_settings(root))
+
+
+def rehearsal(root: Path) -> Rehearsal:
+    """The workspace at ``root`` for a dry run of decisions. Raises BadSettings."""
+    return Rehearsal(load_settings(root))

@@ -24,6 +24,7 @@ from core.cli import (
     runs,
 )
 from core.cli.compare import compare
+from core.cli.data import check_quality, validate_data
 from core.cli.deploy import deploy, rollback
 from core.cli.gate import gate
 from core.cli.monitor import monitor
@@ -48,6 +49,8 @@ app.add_typer(notify.app, name="notify")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(runs.app, name="runs")
 app.command()(compare)
+app.command()(validate_data)
+app.command()(check_quality)
 app.command()(deploy)
 app.command()(rollback)
 app.command()(registry.promote)

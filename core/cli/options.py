@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +29,10 @@ WorkspaceOption = Annotated[
 ]
 OutputOption = Annotated[Output, typer.Option("--output", help="json, table or markdown.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
+
+KeyOption = Annotated[
+    str | None, typer.Option("--idempotency-key", help="The same key acts once; a CI job's id, say.")
+]
 
 HERE = Path()
 
@@ -57,6 +62,25 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], output
 def log(message: str) -> None:
     """A line for the person at the terminal; stdout stays data alone."""
     print(message, file=sys.stderr)
+
+
+@contextmanager
+def progress(label: str, unit: str) -> Iterator[Callable[[int], None]]:
+    """A counter of ``unit`` on stderr for long work, drawn only where stderr is a terminal."""
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{label}: {done:,} {unit}")
+            sys.stderr.flush()
+
+    try:
+        yield advance
+    finally:
+        if done and sys.stderr.isatty():
+            sys.stderr.write("\n")
 
 
 def _cell(value: object) -> str:

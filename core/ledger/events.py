@@ -329,12 +329,17 @@ class VersionRegistered(Event):
     kind: ClassVar[str] = "version_registered"
     version: int
     run_id: str
+    sha256: str = ""
+    git_commit: str = ""
+    dvc_lock: str = ""
+    data_hash: str = ""
 
 
 @cache
 def kinds() -> Mapping[str, type[Event]]:
     """Every event kind by its name."""
-    import core.ledger.alert_events  # noqa: F401 - its kinds are in a file of their own
+    import core.ledger.alert_events
+    import core.ledger.report_events  # noqa: F401 - kinds in files of their own
 
     found: dict[str, type[Event]] = {}
     pending = [Event]

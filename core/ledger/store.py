@@ -29,6 +29,8 @@ _COLUMNS = tuple(events.c)
 class Ledger:
     """The append-only record of decisions at a SQLAlchemy URL (SQLite or PostgreSQL)."""
 
+    rehearses = False
+
     def __init__(self, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.database = Database(url)
         self._clock = clock

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 ROWS, SIZE = "test rows", "model size (MB)"
+_COMMANDS = {"data-validation": "validate-data", "data-quality": "check-quality"}
 
 
 class Verdict(StrEnum):
@@ -69,6 +70,7 @@ def evaluate(
         results.append(_rows(tier.min_rows, scores(candidate)))
     if tier.size_mb is not None:
         results.append(_size(tier.size_mb, size_bytes))
+    results += [_kept(ws, name, candidate.run_id) for name in tier.checks]
     return tuple(results)
 
 
@@ -198,6 +200,18 @@ def _size(limit_mb: float, size_bytes: int | None) -> GateResult:
     size = size_bytes / 1e6
     verdict = Verdict.PASS if size <= limit_mb else Verdict.FAIL
     return _result(SIZE, verdict, size, limit_mb, f"{size:.2f} MB of at most {limit_mb:g} MB")
+
+
+def _kept(ws: Workspace, name: str, run_id: str | None) -> GateResult:
+    """The newest report of a data check that was kept with the run, as the ledger recorded it."""
+    from core.registry.attach import attached
+
+    record = attached(ws, run_id, name) if run_id else None
+    if record is None:
+        reason = f"no {name} report is kept with the run (`{_COMMANDS[name]} --run` keeps one)"
+        return _result(name, Verdict.INCONCLUSIVE, None, None, reason)
+    said = f"reported {record.at:%Y-%m-%d %H:%M} UTC by {record.actor.printed_name}"
+    return _result(name, Verdict(record.payload["verdict"]), None, None, said)
 
 
 def _lacking(metric: str, item: Item, name: str = "the candidate") -> str:

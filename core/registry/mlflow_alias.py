@@ -25,13 +25,7 @@ def write_alias(uri: str, revision: str | None, model: str, alias: str, version:
     from mlflow.tracking import MlflowClient
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    newest = _schema_of_this_mlflow()
-    if revision != newest:
-        raise Refused(
-            f"This MLflow store has schema {revision}, the installed MLflow writes {newest}: "
-            "writing would migrate it silently and lock out its own users.",
-            "Start that store's own `mlflow server` and use its http address as the tracking URI.",
-        )
+    _check_schema(revision)
     try:
         MlflowClient(uri, uri).set_registered_model_alias(model, alias, str(version))
     except MlflowException as error:
@@ -39,6 +33,26 @@ def write_alias(uri: str, revision: str | None, model: str, alias: str, version:
             f"MLflow did not set {model}@{alias} to version {version}: {error.error_code}.",
             "Nothing was promised: read the alias before trying again.",
         ) from error
+
+
+def check_writable(uri: str) -> None:
+    """Raise Refused for a database whose schema the installed MLflow would migrate; servers look after theirs."""
+    from core.experiments.mlflow_database import is_database, open_database
+    from core.registry.mlflow_sql import SqlRegistry
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    if is_database(uri):
+        _check_schema(SqlRegistry(open_database(uri)).revision())
+
+
+def _check_schema(revision: str | None) -> None:
+    newest = _schema_of_this_mlflow()
+    if revision != newest:
+        raise Refused(
+            f"This MLflow store has schema {revision}, the installed MLflow writes {newest}: "
+            "writing would migrate it silently and lock out its own users.",
+            "Start that store's own `mlflow server` and use its http address as the tracking URI.",
+        )
 
 
 def _schema_of_this_mlflow() -> str | None:

@@ -26,3 +26,18 @@ def fetch_text(uri: str, name: str) -> str:
                 f"{name} cannot be fetched from the artifact store ({type(error).__name__}).",
                 "Check that the artifact store can be reached from here and that the files still exist.",
             ) from error
+
+
+def fetch_folder(uri: str, into: Path) -> Path:
+    """Every file under an artifact URI, below ``into``. Raises Unavailable."""
+    limit_waiting()
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(download_artifacts(artifact_uri=uri, dst_path=str(into)))
+    except (MlflowException, OSError) as error:
+        raise Unavailable(
+            f"The model's files cannot be fetched from the artifact store ({type(error).__name__}).",
+            "Check that the artifact store can be reached from here and that the files still exist.",
+        ) from error

@@ -7,15 +7,15 @@ version. A file that was edited and not published releases nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core import yaml_file
 from core.access import Action, Actor, decide, require
 from core.errors import BadSettings, Refused
 from core.ledger.events import PolicyPublished
@@ -74,6 +74,7 @@ class Tier(_Part):
     gates: tuple[Gate, ...] = ()
     min_rows: int | None = Field(None, ge=1)
     size_mb: float | None = Field(None, gt=0)
+    checks: tuple[Literal["data-validation", "data-quality"], ...] = ()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Tier:
@@ -134,32 +135,9 @@ def read_policy(file: Path) -> Policy:
 
 def parse_policy(data: bytes, source: str) -> Policy:
     """The policy that ``data`` holds; raises BadSettings naming line and key."""
-    from core.pipeline.yaml12 import YamlFault, load
-
-    try:
-        values = load(data).value
-    except YamlFault as error:
-        line = f", line {error.line}" if error.line else ""
-        raise BadSettings(f"{source}{line}: {error.message}.", "Correct the policy.") from error
-    text = data.decode("utf-8")
-    if not isinstance(values, dict):
-        raise BadSettings(f"{source}, line 1: a policy is a mapping with 'tiers'.", "See the README.")
-    try:
-        given = _File.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        location = [part for part in first["loc"] if part != "[key]"]
-        key = _said(location) or "tiers"
-        unknown = first["type"] == "extra_forbidden"
-        reason = (
-            "is not a known key" if unknown else f"is wrong: {first['msg'].removeprefix('Value error, ')}"
-        )
-        raise BadSettings(
-            f"{source}, line {_line(text, location)}: '{key}' {reason}.",
-            "The README lists the keys of a policy under 'Release policy'.",
-        ) from error
+    given = yaml_file.parse(data, source, _File, "policy")
     digest = hashlib.sha256(data).hexdigest()
-    return Policy(name=given.name, tiers=given.tiers, text=text, sha256=digest, source=source)
+    return Policy(name=given.name, tiers=given.tiers, text=data.decode("utf-8"), sha256=digest, source=source)
 
 
 def policy_of(ws: Workspace) -> Policy | None:
@@ -202,27 +180,3 @@ def version_for_request(ws: Workspace, policy: Policy, actor: Actor) -> int:
             "An admin publishes it with `policy publish`.",
         )
     return publish(ws, policy, actor, "first used by a request")
-
-
-def _said(location: Sequence[str | int]) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return "".join(parts).removeprefix(".")
-
-
-def _line(text: str, location: Sequence[str | int]) -> int:
-    """The one-based line of the deepest part of ``location`` that the text has."""
-    import yaml
-
-    node, line = yaml.compose(text, Loader=yaml.CSafeLoader), 1
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            pair = next((pair for pair in node.value if pair[0].value == part), None)
-            if pair is None:
-                break
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line

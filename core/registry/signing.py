@@ -59,6 +59,8 @@ def authenticate(ws: Workspace, actor: Actor, passphrase: str | None) -> bool:
     from argon2 import PasswordHasher
     from argon2.exceptions import VerificationError
 
+    if ws.ledger.rehearses:
+        return is_enrolled(ws, actor.name)
     now = datetime.now(UTC)
     # The try is counted before it is made, so that tries at the same time cannot all be the first.
     with ws.ledger.database.writing() as connection:

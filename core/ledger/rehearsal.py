@@ -1,0 +1,59 @@
+"""A ledger for dry runs: every check is the real one, and nothing is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from core.access import Actor
+from core.ledger.canonical import canonical_json
+from core.ledger.database import WAIT_S
+from core.ledger.events import Event
+from core.ledger.projections import project
+from core.ledger.state import State
+from core.ledger.store import Ledger
+from core.ledger.types import Record
+
+
+class RehearsalLedger(Ledger):
+    """The ledger at a URL to read from; what is appended lives in this process alone, at the end of it."""
+
+    rehearses = True
+
+    def __init__(self, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(url, clock)
+        self.would_add: list[Record] = []
+
+    def append(self, event: Event, actor: Actor, key: str | None = None) -> Record:
+        """The record that would be added."""
+        if key is not None and (first := self.by_key(key)):
+            return first
+        record = Record(
+            seq=self.head().events + len(self.would_add) + 1,
+            at=self._clock(),
+            actor=actor,
+            kind=event.kind,
+            model=event.model,
+            environment=event.environment,
+            key=key,
+            payload=json.loads(canonical_json(event.payload())),
+            prev_hash="",
+            hash="",
+        )
+        self.would_add.append(record)
+        return record
+
+    def by_key(self, key: str) -> Record | None:
+        """The record under an idempotency key, kept or rehearsed."""
+        return super().by_key(key) or next((one for one in self.would_add if one.key == key), None)
+
+    def state(self, until: datetime | None = None) -> State:
+        """What would follow, with the rehearsed records counted in."""
+        return project(self.would_add, super().state(until)) if self.would_add else super().state(until)
+
+    @contextmanager
+    def exclusive(self, name: str, wait_s: float = WAIT_S) -> Iterator[None]:
+        """No lock: nothing is changed."""
+        yield
