@@ -7,6 +7,7 @@ told by colour alone: it has an icon, a shape, a colour and a word.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -178,3 +179,8 @@ def ago(at: datetime | None, now: datetime) -> str:
 def short_hash(value: str | None, length: int = 7) -> str:
     """The first characters of a hash, as people quote it."""
     return value[:length] if value else MISSING
+
+
+def literal(text: str) -> str:
+    """``text`` as Markdown shows it letter by letter: what people typed is never a link, an image or a heading."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|$~:-])", r"\\\1", " ".join(text.split()))

@@ -14,6 +14,7 @@ from core.cli import (
     demo,
     deployd,
     drift,
+    evidence,
     freeze,
     lineage,
     notify,
@@ -66,6 +67,8 @@ app.command("as-of")(as_of)
 app.command()(reconcile)
 app.add_typer(freeze.app, name="freeze")
 app.add_typer(audit.app, name="audit")
+app.add_typer(evidence.app, name="evidence")
+app.command()(evidence.card)
 
 
 def main() -> None:

@@ -109,11 +109,11 @@ class Ledger:
         """Recompute every hash and link; with an ``anchor``, a cut tail and a rebuilt chain show too."""
         return verify_rows(self.rows(), anchor)
 
-    def rows(self) -> Iterator[Row]:
-        """Every row as it is stored, in order: what the hashes were computed from."""
+    def rows(self, after: int = 0) -> Iterator[Row]:
+        """Every row as it is stored, in order, after a row number: what the hashes were computed from."""
         with self.database.reading() as connection:
             if connection is not None:
-                query = sa.select(*_COLUMNS).order_by(events.c.seq)
+                query = sa.select(*_COLUMNS).where(events.c.seq > after).order_by(events.c.seq)
                 yield from map(tuple, connection.execution_options(yield_per=5000).execute(query))
 
     @contextmanager

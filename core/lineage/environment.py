@@ -37,12 +37,17 @@ def read_environment(folder: Path) -> dict[str, str]:
 
     A package without an exact pin is there as "any". Absent or unreadable files give nothing.
     """
+    return parse_environment(_text(folder / "requirements.txt"), _text(folder / "python_env.yaml"))
+
+
+def parse_environment(requirements: str, python_env: str) -> dict[str, str]:
+    """The same from the text of the two files."""
     found = {
         match[1].lower().replace("_", "-"): match[2] or "any"
-        for line in _text(folder / "requirements.txt").splitlines()
+        for line in requirements.splitlines()
         if (match := _PIN.match(line)) and not line.lstrip().startswith(("#", "-"))
     }
-    python = _PYTHON.search(_text(folder / "python_env.yaml"))
+    python = _PYTHON.search(python_env)
     return ({"python": python[1]} if python else {}) | found
 
 

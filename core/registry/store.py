@@ -70,7 +70,22 @@ class Registry:
 
     def signature(self, model: str, version: int) -> Signature:
         """Inputs, outputs and flavors from the MLmodel file; the model is not loaded. Raises Unavailable."""
-        return read_mlmodel(self._mlmodel(model, version))
+        return read_mlmodel(self.file_text(model, version, "MLmodel"))
+
+    def file_text(self, model: str, version: int, name: str) -> str:
+        """The text of a small file that was logged with the model, from wherever it lies. Raises Unavailable."""
+        folder = self.folder(model, version)
+        try:
+            if folder is not None:
+                return (folder / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unavailable(
+                f"The {name} file of {model}/{version} cannot be read.",
+                "Its files may be gone from the artifact store.",
+            ) from error
+        from core.registry.mlflow_files import fetch_text
+
+        return fetch_text(self.artifact_uri(model, version), name)
 
     def set_alias(self, model: str, alias: str, version: int, expected: int | None) -> AliasMove:
         """Move ``alias`` from the version the caller saw (None: it did not exist) to ``version``.
@@ -99,20 +114,6 @@ class Registry:
                 "Someone else may be writing at the same time: run `reconcile`.",
             )
         return AliasMove(model, alias, before, after)
-
-    def _mlmodel(self, model: str, version: int) -> str:
-        folder = self.folder(model, version)
-        try:
-            if folder is not None:
-                return (folder / "MLmodel").read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unavailable(
-                f"The MLmodel file of {model}/{version} cannot be read.",
-                "Its files may be gone from the artifact store.",
-            ) from error
-        from core.registry.mlflow_files import fetch_text
-
-        return fetch_text(self.artifact_uri(model, version), "MLmodel")
 
 
 def _check_alias(alias: str) -> None:

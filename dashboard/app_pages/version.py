@@ -5,6 +5,7 @@ import streamlit as st
 from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.palette import MISSING, moment, number, short_hash, signed
+from dashboard.parts.evidence import evidence_section
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.marks import status_badge
@@ -58,6 +59,8 @@ facts = {
 for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
     column.caption(label)
     column.text(value)
+
+evidence_section(model, found.version)
 
 left, right = st.columns(2, gap="medium")
 with left:

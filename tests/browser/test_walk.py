@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,3 +160,30 @@ def test_a_stale_page_does_not_act(demo_copy: Path, serve: Callable[..., str], o
 def live(workspace: Path, model: str = "diagnosis-risk") -> int:
     """The version that the production alias names now, read anew."""
     return open_workspace(workspace).registry.model(model).aliases["champion"]
+
+
+def test_the_evidence_pack_of_a_version(
+    demo_copy: Path, serve: Callable[..., str], open_tab, tmp_path: Path
+) -> None:
+    """L8: three clicks from the first page, checked offline; its page opens without network."""
+    tab = open_tab(serve(demo_copy))
+    page = tab.open("/registry?model=diagnosis-risk")
+    page.goto(f"{tab.base}/version?model=diagnosis-risk&version=8")
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Evidence pack (ZIP)").click()
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    assert file.name == "evidence-diagnosis-risk-v8.zip"
+    verified = subprocess.run(
+        [sys.executable, "-m", "core", "evidence", "verify", str(file)], capture_output=True, check=False
+    )
+    assert verified.returncode == 0, verified.stderr
+    (record,) = open_workspace(demo_copy).ledger.records(kinds=("export_made",))
+    assert record.payload["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    with zipfile.ZipFile(file) as archive:
+        archive.extract("index.html", tmp_path)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "index.html").as_uri())
+    expect(page.locator("h1")).to_have_text("Evidence: diagnosis-risk v8")
+    assert asked == [(tmp_path / "index.html").as_uri()]

@@ -1,0 +1,1 @@
+"""What an auditor gets of one model version: its model card, its bill of materials, and the evidence pack."""
