@@ -94,8 +94,8 @@ class PredictionLogSection(_Section):
     share: float = Field(1.0, ge=0, le=1, description="part of the requests that is kept; 0 keeps none")
     keep_days: int = Field(400, ge=1, description="older days are deleted")
     drop: tuple[str, ...] = Field(
-        ("*patient*id*", "*mrn*", "*name*", "*birth*", "*address*", "*email*", "*phone*", "*ssn*"),
-        description="shell patterns of input columns that are never written",
+        (),
+        description="shell patterns of input columns that are never written, beside those named like identifiers",
     )
     hash: tuple[str, ...] = Field((), description="shell patterns of columns written as a keyed hash")
 

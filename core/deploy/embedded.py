@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.deploy import haproxy, haproxy_runtime, paths, processes, scoring
+from core.deploy import haproxy, haproxy_runtime, paths, processes, scoring, served_log
 from core.deploy.types import Answer, Artifact, Endpoint, Process, Slot, SlotName, SlotTraffic
 from core.errors import Conflict, Unavailable
 from core.settings import Settings
@@ -29,6 +29,7 @@ class EmbeddedEngine:
     """Serves on this machine. Stateless: everything it is told comes from the deployment store."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self.folder = paths.run_dir(settings)
         self._logs = paths.state_dir(settings) / "logs"
         self._admin = self.folder / haproxy.ADMIN_SOCKET
@@ -46,6 +47,8 @@ class EmbeddedEngine:
             "MODELDESK_SHA256": artifact.sha256,
             "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": "20",
         }
+        if log := served_log.config_for(self._settings, endpoint.key, name):
+            environment[served_log.VARIABLE] = log.text()
         return processes.spawn(
             command, log=self.log_of(endpoint, name), environment=environment, cwd=_code_root()
         )

@@ -1,47 +1,130 @@
-"""One scoring server: MLflow's own, with a name tag and a pulse.
+"""One scoring server: MLflow's own, with a name tag, a pulse and a log.
 
 Started as ``uvicorn --uds SOCKET core.deploy.mlflow_server:app`` with ``__pyfunc_model_path__`` in the
-environment. Around MLflow's application it does two things: every answer says which version gave it
-(``X-Model-Version``), and ``/pulse`` turns 503 when a prediction hangs, which MLflow's ``/ping`` does not
-notice. It reads no payload and writes no log of its own.
+environment. Around MLflow's application it does three things: every answer says which version gave it
+(``X-Model-Version``) and under which id (``X-Request-Id``); ``/pulse`` turns 503 when a prediction hangs, which
+MLflow's ``/ping`` does not notice; and what was asked and answered goes to served_log.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from mlflow.pyfunc.scoring_server.app import app as scoring_app
+from mlflow.pyfunc import scoring_server
+
+from core.deploy.model_files import read_model_file
+from core.deploy.served_log import VARIABLE, Asked, LogConfig, ServedLog, request_id_of
 
 HANGS_AFTER_S = float(os.environ.get("MODELDESK_HANGS_AFTER_S", "10"))
+VERSION = os.environ.get("MODELDESK_VERSION", "")
 NAME_TAG = [
-    (b"x-model-version", os.environ.get("MODELDESK_VERSION", "").encode()),
+    (b"x-model-version", VERSION.encode()),
     (b"x-model-sha256", os.environ.get("MODELDESK_SHA256", "").encode()),
 ]
+_model_path = os.environ[scoring_server._SERVER_MODEL_PATH]
+_model = scoring_server.load_model_with_mlflow_config(_model_path)
+_scoring_app = scoring_server.init(_model)
 _since: dict[int, float] = {}
+
+
+def _scorer() -> Any:
+    """Probabilities of class 1 for a two-class scikit-learn model; the server itself answers the class alone."""
+    raw = _model.get_raw_model() if "sklearn" in _model.metadata.flavors else None
+    if raw is None or not hasattr(raw, "predict_proba") or len(getattr(raw, "classes_", ())) != 2:
+        return None
+
+    def score(rows: Any) -> Sequence[float]:
+        return raw.predict_proba(rows)[:, 1]
+
+    return score
+
+
+def _open_log() -> ServedLog | None:
+    text = os.environ.get(VARIABLE)
+    if not text:
+        return None
+    columns = read_model_file(Path(_model_path)).columns
+    log = ServedLog(LogConfig.read(text), int(VERSION or 0), columns, _scorer())
+    log.start()
+    return log
+
+
+_log = _open_log()
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """The ASGI application."""
-    if scope["type"] != "http":
-        await scoring_app(scope, receive, send)
-        return
+    if scope["type"] == "http":
+        await _http(scope, receive, send)
+    else:
+        await _scoring_app(scope, receive, _closing(send))
 
-    async def tagged(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", []), *NAME_TAG]
-        await send(message)
 
+async def _http(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["path"] == "/pulse":
-        await _pulse(tagged)
+        await _pulse(_tagged(send, NAME_TAG))
         return
     request = id(scope)
     _since[request] = time.monotonic()
     try:
-        await scoring_app(scope, receive, tagged)
+        if scope["path"] == "/invocations":
+            await _answered(scope, receive, send)
+        else:
+            await _scoring_app(scope, receive, _tagged(send, NAME_TAG))
     finally:
         del _since[request]
+
+
+async def _answered(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """A scored request, with its id in the answer and a copy for the log."""
+    headers = dict(scope["headers"])
+    request_id = request_id_of(headers.get(b"x-request-id", b"").decode("latin-1"))
+    send = _tagged(send, [*NAME_TAG, (b"x-request-id", request_id.encode())])
+    if _log is None or not _log.keeps(request_id):
+        await _scoring_app(scope, receive, send)
+        return
+    asked, answered, status = [], [], [0]
+    at, begin = time.time(), time.perf_counter()
+
+    async def hear() -> dict[str, Any]:
+        message = await receive()
+        asked.append(message.get("body", b""))
+        return message
+
+    async def say(message: dict[str, Any]) -> None:
+        status[0] = message.get("status", status[0])
+        answered.append(message.get("body", b""))
+        await send(message)
+
+    await _scoring_app(scope, hear, say)
+    if status[0] == 200:
+        unit = headers.get(b"x-assign", b"").decode("latin-1")
+        seconds = time.perf_counter() - begin
+        _log.offer(Asked(request_id, at, seconds, unit, b"".join(asked), b"".join(answered)))
+
+
+def _tagged(send: Any, tag: list[tuple[bytes, bytes]]) -> Any:
+    async def tagged(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", []), *tag]
+        await send(message)
+
+    return tagged
+
+
+def _closing(send: Any) -> Any:
+    """The log is written to its end before the server says that it has ended."""
+
+    async def closing(message: dict[str, Any]) -> None:
+        if message["type"] == "lifespan.shutdown.complete" and _log is not None:
+            _log.close()
+        await send(message)
+
+    return closing
 
 
 async def _pulse(send: Any) -> None:

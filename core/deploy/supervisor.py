@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from core.deploy import hash as tree
-from core.deploy import outbox, paths, processes, traffic
+from core.deploy import outbox, paths, processes, served_log, traffic
 from core.deploy.desk import Desk
 from core.deploy.types import Endpoint, EndpointKey, Process, Slot, SlotName
 from core.errors import Conflict, ModelDeskError
@@ -37,6 +37,7 @@ class Supervisor:
         self._say = say
         self._pauses: dict[tuple[EndpointKey, SlotName], tuple[float, float]] = {}
         self._told_at = 0.0
+        self._pruned_on: date | None = None
         self.stopping = threading.Event()
 
     def run(self, *, stop_endpoints: bool = False) -> None:
@@ -78,6 +79,7 @@ class Supervisor:
                     self._look_after(endpoint, slot)
         self._keep_router(endpoints)
         self._tell()
+        self._prune(endpoints)
 
     def _look_after(self, endpoint: Endpoint, slot: Slot) -> None:
         place = (endpoint.key, slot.name)
@@ -118,6 +120,19 @@ class Supervisor:
         self._told_at = time.monotonic()
         for problem in outbox.deliver(self._desk.ws, self._desk.outbox):
             self._say(f"will try again: {problem}")
+
+    def _prune(self, endpoints: tuple[Endpoint, ...]) -> None:
+        today = datetime.now(UTC).date()
+        if today == self._pruned_on:
+            return
+        self._pruned_on = today
+        keep = self._desk.settings.deploy.log.keep_days
+        for endpoint in endpoints:
+            folder = served_log.folder_of(self._desk.settings, endpoint.key)
+            if gone := served_log.prune(folder, keep, today):
+                self._say(
+                    f"{gone} files of the prediction log of {endpoint.key} are past {keep} days: deleted"
+                )
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def policy_of(ws: Workspace, section: MonitorSection) -> Policy:
     policy = load_policy(str(file)) if file.is_file() else DEFAULT
     aside = (
         section.request_id, section.timestamp, section.label, section.prediction, section.score or "",
-        VERSION, "observed_at", *section.ignore,
+        VERSION, "observed_at", "latency_ms", "assigned", *section.ignore,
     )  # fmt: skip
     return replace(policy, ignore=(*policy.ignore, *aside))
 
