@@ -40,6 +40,9 @@ class Actor:
 UNKNOWN = Actor("unknown", "unknown", "outside")
 """Whoever changed something behind our back."""
 
+DESK = Actor("desk", "Model Desk", "desk")
+"""Model Desk itself: what follows from a date that passed, and from nobody's wish."""
+
 
 class Action(StrEnum):
     """What can be allowed or refused; each write in core names one."""

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from core.access import Action, Actor, decide
 from core.errors import ModelDeskError
+from core.registry.queue import Queued, Turn, waiting
+from core.registry.requests import CHANGES, OPEN
 
 if TYPE_CHECKING:
-    from core.ledger.state import OpenAlert, Request, Service, State
+    from core.ledger.state import OpenAlert, Service, State
     from core.registry.types import Model
     from core.workspace import Workspace
 
@@ -112,11 +114,7 @@ def _gaps(ws: Workspace, model: str, production: int | None, live: Service | Non
 def _items(
     ws: Workspace, state: State, glances: tuple[Glance, ...], actor: Actor, now: datetime
 ) -> tuple[Item, ...]:
-    requests = [
-        _request_item(ws, request, actor)
-        for request in state.requests.values()
-        if not request.closed and not request.used_by and request.opened.expires_at > now
-    ]
+    requests = [_request_item(item) for item in waiting(ws, actor)]
     outside = [
         Item(
             word="OUT OF SYNC",
@@ -141,15 +139,17 @@ def _items(
     ]
     reviews = [
         Item(
-            word="PENDING",
-            sentence=f"{record.model}: the rollback of {record.at:%Y-%m-%d %H:%M} UTC waits for its review",
-            page="deploy",
-            query={"model": record.model},
-            mine=decide(ws.settings, actor, Action.REVIEW, record.model).allowed,
+            word="OVERDUE" if record.event.review_due < now else "PENDING",
+            sentence=f"{record.model}: the rollback of {record.at:%Y-%m-%d %H:%M} UTC waits for its review, "
+            f"due {record.event.review_due:%Y-%m-%d %H:%M} UTC",
+            page="requests",
+            query={"tab": "reviews"},
+            mine=record.actor.name != actor.name
+            and decide(ws.settings, actor, Action.REVIEW, record.model).allowed,
         )
         for record in state.reviews_due.values()
     ]
-    return tuple(outside + requests + alerts + reviews + frozen)
+    return tuple(outside + requests + reviews + alerts + frozen)
 
 
 def _alert_item(ws: Workspace, alert: OpenAlert, actor: Actor) -> Item:
@@ -164,14 +164,14 @@ def _alert_item(ws: Workspace, alert: OpenAlert, actor: Actor) -> Item:
     )
 
 
-def _request_item(ws: Workspace, request: Request, actor: Actor) -> Item:
-    opened = request.opened
-    signed = any(signature.by.name == actor.name for signature in request.signatures)
-    may = decide(ws.settings, actor, Action.APPROVE, opened.model, opened.environment).allowed
+def _request_item(item: Queued) -> Item:
+    opened, found = item.request.opened, item.judgement
+    word = "CHANGES WANTED" if found.state == CHANGES else found.state.upper()
+    approvals = f" ({found.has} of {found.needs})" if found.state == OPEN else ""
     return Item(
-        word="OPEN",
-        sentence=f"{opened.model} v{opened.version} waits for approval ({len(request.signatures)} of {opened.needs})",
-        page="registry",
-        query={"model": opened.model},
-        mine=may and not signed and actor.name not in (request.by.name, opened.run_author),
+        word=word,
+        sentence=f"{opened.model} v{opened.version}: waits for {item.next_step}{approvals}",
+        page="request",
+        query={"id": item.request.request_id},
+        mine=item.turn is Turn.MINE,
     )

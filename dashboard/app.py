@@ -41,12 +41,14 @@ sections = {
     ],
     "Release": [
         page("registry", "Registry", ":material/inventory_2:"),
+        page("requests", "Requests", ":material/inbox:"),
         page("deploy", "Deploy", ":material/rocket_launch:"),
     ],
     "Watch": [page("drift", "Drift", ":material/monitoring:")],
     "Details": [
         page("run", "Run", ":material/article:", visibility="hidden"),
         page("version", "Model version", ":material/article:", visibility="hidden"),
+        page("request", "Request", ":material/article:", visibility="hidden"),
     ],
 }
 first = (

@@ -41,7 +41,7 @@ def request_approval(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    _print(open_request(ws, model, version, environment, _actor(ws, as_user), reason), output)
+    _print(open_request(ws, model, version, environment, actor_of(ws, as_user), reason), output)
 
 
 def approve(
@@ -59,7 +59,7 @@ def approve(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    actor = _actor(ws, as_user)
+    actor = actor_of(ws, as_user)
     _print(approvals.approve(ws, request_id, actor, meaning, _passphrase(ws, actor)), output)
 
 
@@ -131,7 +131,7 @@ def reject(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    actor = _actor(ws, as_user)
+    actor = actor_of(ws, as_user)
     _print(approvals.reject(ws, request_id, actor, reason, _passphrase(ws, actor)), output)
 
 
@@ -139,6 +139,9 @@ def reject(
 def request_changes(
     request_id: RequestArgument,
     reason: ReasonOption,
+    about: Annotated[
+        list[str] | None, typer.Option("--about", help="A gate that this is about, by name; may be repeated.")
+    ] = None,
     as_user: AsOption = None,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
@@ -151,7 +154,42 @@ def request_changes(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    _print(approvals.request_changes(ws, request_id, _actor(ws, as_user), reason), output)
+    _print(approvals.request_changes(ws, request_id, actor_of(ws, as_user), reason, about or ()), output)
+
+
+@app.command()
+def comment(
+    request_id: RequestArgument,
+    text: Annotated[str, typer.Option("--text", help="What the others should know.")],
+    as_user: AsOption = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Add a remark to a request.
+
+    Example: python -m core approval comment req-0123456789ab --text "the wards asked for this"
+    """
+    from core.registry import approvals
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    _print(approvals.comment(ws, request_id, actor_of(ws, as_user), text), output)
+
+
+@app.command()
+def expire(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
+    """Close the requests whose date has passed, on the record; for a nightly job.
+
+    Example: python -m core approval expire
+    """
+    from core.registry.approvals import record_expired
+    from core.workspace import open_workspace
+
+    closed = record_expired(open_workspace(workspace))
+    if output is Output.JSON:
+        print_json({"expired": list(closed)})
+    else:
+        print_table(["expired"], [[request_id] for request_id in closed], output)
 
 
 @app.command()
@@ -170,7 +208,7 @@ def withdraw(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    _print(approvals.withdraw(ws, request_id, _actor(ws, as_user), reason), output)
+    _print(approvals.withdraw(ws, request_id, actor_of(ws, as_user), reason), output)
 
 
 @app.command()
@@ -190,7 +228,7 @@ def override(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    _print(approvals.override_gate(ws, request_id, gate, _actor(ws, as_user), reason), output)
+    _print(approvals.override_gate(ws, request_id, gate, actor_of(ws, as_user), reason), output)
 
 
 @app.command()
@@ -203,14 +241,14 @@ def enrol(as_user: AsOption = None, workspace: WorkspaceOption = HERE) -> None:
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    actor = _actor(ws, as_user)
+    actor = actor_of(ws, as_user)
     current = _passphrase(ws, actor)
     chosen = typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
     set_passphrase(ws, actor, chosen, current)
     log(f"{actor.printed_name} signs with a passphrase from now on.")
 
 
-def _actor(ws: Workspace, as_user: str | None) -> Actor:
+def actor_of(ws: Workspace, as_user: str | None) -> Actor:
     from core.access import demo_actor, local_actor
 
     return demo_actor(ws.settings, as_user) if as_user else local_actor(ws.settings)

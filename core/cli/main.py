@@ -13,6 +13,7 @@ from core.cli import (
     audit,
     demo,
     deployd,
+    deputies,
     drift,
     evidence,
     freeze,
@@ -59,6 +60,8 @@ app.add_typer(registry.app, name="registry")
 app.command()(approvals.request_approval)
 app.command()(approvals.approve)
 app.add_typer(approvals.app, name="approval")
+app.add_typer(deputies.deputy, name="deputy")
+app.add_typer(deputies.review, name="review")
 app.add_typer(policy.app, name="policy")
 app.command()(gate)
 app.command()(status)

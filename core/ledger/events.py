@@ -241,10 +241,15 @@ class GateOverridden(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesRequested(Event):
-    """An approver wants something changed before deciding; ``reason`` says what."""
+    """An approver wants something changed before deciding; ``reason`` says what.
+
+    ``about`` names the gates or subgroups concerned, ``addressed_to`` the requester.
+    """
 
     kind: ClassVar[str] = "changes_requested"
     request_id: str
+    about: tuple[str, ...] = ()
+    addressed_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +294,15 @@ class DeputyNamed(Event):
     deputy: str
     principal: str
     until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeputyEnded(Event):
+    """``deputy`` no longer stands in for ``principal``, before the date that was named."""
+
+    kind: ClassVar[str] = "deputy_ended"
+    deputy: str
+    principal: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,8 @@ class _Fold:
                 self.freezes.pop(place, None)
             case ev.DeputyNamed() as event:
                 self._deputy(event)
+            case ev.DeputyEnded() as event:
+                self.deputies = self._other_deputies(event)
             case ev.PolicyPublished() as event:
                 self.policies.append((record.at, event))
             case event if alert_id := getattr(event, "alert_id", ""):
@@ -157,9 +159,12 @@ class _Fold:
             self._take_over(place, service, taken_back=False)
 
     def _deputy(self, event: ev.DeputyNamed) -> None:
-        others = [d for d in self.deputies if (d.deputy, d.principal) != (event.deputy, event.principal)]
         named = Deputy(deputy=event.deputy, principal=event.principal, until=event.until)
-        self.deputies = [*others, named]
+        self.deputies = [*self._other_deputies(event), named]
+
+    def _other_deputies(self, event: ev.DeputyNamed | ev.DeputyEnded) -> list[Deputy]:
+        pair = (event.deputy, event.principal)
+        return [item for item in self.deputies if (item.deputy, item.principal) != pair]
 
     def _alert(self, alert_id: str, record: Record, event: ev.Event) -> None:
         if isinstance(event, alert_events.DriftAlertRaised):

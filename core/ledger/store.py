@@ -37,6 +37,10 @@ class Ledger:
         self._state, self._last = State(), GENESIS
         self._folding = threading.Lock()
 
+    def now(self) -> datetime:
+        """The time that this ledger writes; whatever a decision's time matters to asks here."""
+        return self._clock()
+
     def append(self, event: Event, actor: Actor, key: str | None = None) -> Record:
         """Add ``event``; with a ``key`` that is already there, the first record under it comes back instead.
 

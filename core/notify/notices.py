@@ -22,18 +22,19 @@ _TITLES = {
     "changes_requested": "Changes were requested for {model}",
     "request_rejected": "The request for {model} was rejected",
     "request_expired": "The request for {model} expired",
+    "commented": "A comment on the request for {model}",
     "drift_alert_raised": "{model} in {environment}: {summary}",
     "drift_alert_resolved": "{model} in {environment}: over: {summary}",
     "retraining_requested": "Training anew was asked for: {model}",
 }
 _URGENT = {"rolled_back", "operation_failed", "alias_moved_outside"}
-_PAGES = {
-    "request_opened": "registry",
-    "approval_signed": "registry",
-    "changes_requested": "registry",
-    "request_rejected": "registry",
-    "request_expired": "registry",
-    "retraining_requested": "drift",
+_REQUESTS = {
+    "request_opened",
+    "approval_signed",
+    "changes_requested",
+    "request_rejected",
+    "request_expired",
+    "commented",
 }
 KINDS = tuple(_TITLES)
 
@@ -58,6 +59,10 @@ def notice_of(record: Record, base_url: str) -> Notice | None:
         return None
     fields = _Blank(record.payload) | {"model": record.model, "environment": record.environment}
     body = f"By {record.actor.display_name or record.actor.name}, {record.at:%Y-%m-%d %H:%M} UTC."
+    if addressed_to := record.payload.get("addressed_to"):
+        body = f"For {addressed_to}. {body}"
+    if about := record.payload.get("about"):
+        body += f" About: {', '.join(about)}."
     if record.reason:
         body += f" Reason: {record.reason}"
     return Notice(
@@ -66,17 +71,19 @@ def notice_of(record: Record, base_url: str) -> Notice | None:
         model=record.model,
         title=template.format_map(_Blank(fields)),
         body=body,
-        link=f"{base_url.rstrip('/')}/{_PAGES.get(record.kind, 'deploy')}?{_query(record)}",
+        link=f"{base_url.rstrip('/')}/{_place(record)}",
         urgent=record.kind in _URGENT or record.payload.get("severity") in ("high", "critical"),
     )
 
 
-def _query(record: Record) -> str:
-    """What the page is to show: the model, and for an alert its environment and itself."""
-    query = {"model": record.model}
+def _place(record: Record) -> str:
+    """The page that the message is about, and what it should show."""
+    if record.kind in _REQUESTS and record.payload.get("request_id"):
+        return f"request?id={quote(record.payload['request_id'], safe='')}"
+    query, page = {"model": record.model}, "drift" if record.kind == "retraining_requested" else "deploy"
     if alert := record.payload.get("alert_id"):
         query |= {"environment": record.environment, "alert": alert}
-    return urlencode(query, quote_via=quote, safe="")
+    return f"{page}?{urlencode(query, quote_via=quote, safe='')}"
 
 
 def wants(channel: ChannelSection, notice: Notice) -> bool:

@@ -6,16 +6,17 @@ The writes take the model's lock, the same as promotions do: a release never ove
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.access import Action, Actor, decide, require
+from core.access import DESK, Action, Actor, decide, require
 from core.errors import BadInput, Conflict, Refused
 from core.ledger import events as ev
 from core.ledger.canonical import digest
+from core.registry.four_eyes import check_four_eyes, may_answer, refusal_to_sign
 from core.registry.gates import evaluate_version
 from core.registry.policy import policy_of, version_for_request
 from core.registry.requests import (
@@ -35,6 +36,7 @@ from core.registry.signing import authenticate
 if TYPE_CHECKING:
     from core.ledger.state import Request
     from core.registry.policy import Tier
+    from core.registry.signing import SigningSession
     from core.workspace import Workspace
 
 DEFAULT_MEANING = "I approve release to {environment}"
@@ -69,14 +71,23 @@ def open_request(
 
 
 def approve(
-    ws: Workspace, request_id: str, actor: Actor, meaning: str = "", passphrase: str | None = None
+    ws: Workspace,
+    request_id: str,
+    actor: Actor,
+    meaning: str = "",
+    passphrase: str | None = None,
+    *,
+    session: SigningSession | None = None,
 ) -> Judgement:
-    """Sign the request. Raises Refused (no right, four eyes, a failed gate, the passphrase) and Conflict."""
+    """Sign the request, by passphrase or within the actor's signing session.
+
+    Raises Refused (no right, four eyes, a failed gate, the passphrase) and Conflict.
+    """
     with _open(ws, request_id) as request:
         opened = request.opened
-        deputy_for = _may_answer(ws, request, actor)
-        if any(signature.by.name == actor.name for signature in request.signatures):
-            raise Refused(f"{actor.printed_name} has signed this request already.", "One person counts once.")
+        if refusal := refusal_to_sign(ws, request, actor):
+            raise refusal
+        deputy_for = may_answer(ws, request, actor)
         if failed := [gate for gate in gate_results(request) if gate["verdict"] == "FAIL"]:
             raise Refused(
                 f"Gate '{failed[0]['name']}' failed: {failed[0]['reason']}.",
@@ -88,7 +99,7 @@ def approve(
             digest=opened.digest,
             printed_name=actor.printed_name,
             meaning=meaning.strip() or DEFAULT_MEANING.format(environment=opened.environment),
-            authenticated=authenticate(ws, actor, passphrase),
+            authenticated=authenticate(ws, actor, passphrase, session),
             deputy_for=deputy_for,
         )
         ws.ledger.append(event, actor)
@@ -96,28 +107,48 @@ def approve(
 
 
 def reject(
-    ws: Workspace, request_id: str, actor: Actor, reason: str, passphrase: str | None = None
+    ws: Workspace,
+    request_id: str,
+    actor: Actor,
+    reason: str,
+    passphrase: str | None = None,
+    *,
+    session: SigningSession | None = None,
 ) -> Judgement:
     """Say no; the request is closed. Raises as :func:`approve` does."""
     _needed(reason, "A rejection needs a reason.", "The requester will read it.")
     with _unused(ws, request_id) as request:
-        _may_answer(ws, request, actor)
+        may_answer(ws, request, actor)
         event = ev.RequestRejected(
             **_place(request),
             reason=reason,
             printed_name=actor.printed_name,
-            authenticated=authenticate(ws, actor, passphrase),
+            authenticated=authenticate(ws, actor, passphrase, session),
         )
         ws.ledger.append(event, actor)
     return judge(ws, find_request(ws, request_id))
 
 
-def request_changes(ws: Workspace, request_id: str, actor: Actor, reason: str) -> Judgement:
-    """Ask for something else before deciding; the request does not suffice until somebody approves after."""
+def request_changes(
+    ws: Workspace, request_id: str, actor: Actor, reason: str, about: Sequence[str] = ()
+) -> Judgement:
+    """Ask for something else before deciding; the request does not suffice until somebody approves after.
+
+    ``about`` names gates of the request that are concerned; the requester is told. Raises BadInput for others.
+    """
     _needed(reason, "Say what should change.", "The requester will read it.")
     with _open(ws, request_id) as request:
-        _may_answer(ws, request, actor)
-        ws.ledger.append(ev.ChangesRequested(**_place(request), reason=reason), actor)
+        may_answer(ws, request, actor)
+        known = {gate["name"] for gate in gate_results(request)}
+        if unknown := [name for name in about if name not in known]:
+            raise BadInput(
+                f"'{unknown[0]}' is no gate of this request.",
+                f"Its gates: {', '.join(sorted(known)) or '-'}.",
+            )
+        event = ev.ChangesRequested(
+            **_place(request), reason=reason, about=tuple(about), addressed_to=request.by.printed_name
+        )
+        ws.ledger.append(event, actor)
     return judge(ws, find_request(ws, request_id))
 
 
@@ -135,13 +166,37 @@ def withdraw(ws: Workspace, request_id: str, actor: Actor, reason: str = "") -> 
     return judge(ws, find_request(ws, request_id))
 
 
+def comment(ws: Workspace, request_id: str, actor: Actor, text: str) -> Judgement:
+    """Add a remark to a request, whatever its state. Raises Refused without the right, BadInput, NotFound."""
+    _needed(text, "A comment needs words.", "Say what the others should know.")
+    request = find_request(ws, request_id)
+    require(ws.settings, actor, Action.COMMENT, request.opened.model, request.opened.environment)
+    ws.ledger.append(ev.Commented(**_place(request), reason=text), actor)
+    return judge(ws, find_request(ws, request_id))
+
+
+def record_expired(ws: Workspace) -> tuple[str, ...]:
+    """Close the requests whose date has passed, on the record; gives back their ids. The desk itself is the actor."""
+    closed = []
+    for found in ws.ledger.state().requests.values():
+        if found.closed or found.opened.expires_at > ws.ledger.now():
+            continue
+        with ws.ledger.exclusive(f"alias {found.opened.model}"):
+            request = find_request(ws, found.request_id)
+            if not request.closed:
+                event = ev.RequestExpired(**_place(request), reason="its date has passed")
+                ws.ledger.append(event, DESK, key=f"expired:{request.request_id}")
+                closed.append(request.request_id)
+    return tuple(closed)
+
+
 def override_gate(ws: Workspace, request_id: str, gate: str, actor: Actor, reason: str) -> Judgement:
     """Accept an inconclusive gate by name, with a reason; a failed one cannot be accepted."""
     _needed(reason, "An override needs a reason.", "An auditor will read it.")
     with _open(ws, request_id) as request:
         opened = request.opened
         require(ws.settings, actor, Action.OVERRIDE_GATE, opened.model, opened.environment)
-        _four_eyes(ws, request, actor.name, actor)
+        check_four_eyes(ws, request, actor.name, actor)
         verdicts = {item["name"]: item["verdict"] for item in gate_results(request)}
         if verdicts.get(gate) != "INCONCLUSIVE":
             known = ", ".join(name for name, verdict in verdicts.items() if verdict == "INCONCLUSIVE")
@@ -173,7 +228,7 @@ def _opening(
         tier=tier.name if tier else "",
         needs=tier.needs if tier else 1,
         champion=facts["champion"],
-        expires_at=datetime.now(UTC) + (tier.expiry if tier else _WITHOUT_POLICY),
+        expires_at=ws.ledger.now() + (tier.expiry if tier else _WITHOUT_POLICY),
     )
 
 
@@ -211,35 +266,6 @@ def _open(ws: Workspace, request_id: str) -> Iterator[Request]:
                 "Request a new approval.",
             )
         yield request
-
-
-def _may_answer(ws: Workspace, request: Request, actor: Actor) -> str:
-    """'' for somebody with the right of their own, else the name of whom they stand in for."""
-    opened = request.opened
-    place = (opened.model, opened.environment)
-    _four_eyes(ws, request, actor.name, actor)
-    if decide(ws.settings, actor, Action.APPROVE, *place).allowed:
-        return ""
-    principals = ws.ledger.state().principals(actor.name, datetime.now(UTC))
-    for name in principals:
-        if decide(ws.settings, actor, Action.APPROVE, *place, stands_in_for=(name,)).allowed:
-            _four_eyes(ws, request, name, actor)
-            return name
-    require(ws.settings, actor, Action.APPROVE, *place)
-    return ""
-
-
-def _four_eyes(ws: Workspace, request: Request, name: str, actor: Actor) -> None:
-    known = {user.name: user.display_name for user in ws.settings.access.users}
-    names = {word.casefold() for word in (name, known.get(name, "")) if word}
-    if name == actor.name:
-        names |= {word.casefold() for word in (actor.display_name,) if word}
-    for role, person in (("requested it", request.by.name), ("trained the model", request.opened.run_author)):
-        if person.casefold() in names:
-            whom = (
-                actor.printed_name if name == actor.name else f"{name}, for whom {actor.printed_name} acts,"
-            )
-            raise Refused(f"{whom} {role}: somebody else must decide.", "Four eyes: ask another approver.")
 
 
 def _place(request: Request) -> dict[str, str]:

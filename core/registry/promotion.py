@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from core.access import UNKNOWN, Action, Actor, require
@@ -161,7 +161,7 @@ def _act(ws: Workspace, plan: Plan, actor: Actor, reason: str, intent: Record, s
             **common, basis=basis.name, request_id=basis.request_id, policy_version=basis.policy_version
         )
         return _outcome(ws.ledger.append(event, actor))
-    due = datetime.now(UTC) + REVIEW_WITHIN
+    due = ws.ledger.now() + REVIEW_WITHIN
     record = ws.ledger.append(RolledBack(**common, target=plan.target, review_due=due), actor)
     freeze = FreezeSet(
         model=plan.model, environment=plan.environment, reason=f"rolled back: {reason}", cause="rollback"

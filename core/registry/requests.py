@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ApprovalMissing, BadInput, IntegrityFailure, NotFound
@@ -16,6 +17,7 @@ from core.ledger.canonical import digest
 from core.registry.gatekeeper import Basis
 from core.registry.plans import alias_of
 from core.registry.policy import Policy, policy_of, published_version
+from core.tree import tree_sha256
 
 if TYPE_CHECKING:
     from core.ledger.state import Request, State
@@ -78,8 +80,12 @@ def judgements(ws: Workspace, model: str | None = None) -> tuple[Judgement, ...]
     return tuple(judge(ws, item) for item in requests if model in (None, item.opened.model))
 
 
-def judge(ws: Workspace, request: Request) -> Judgement:
-    """What the request is worth now; raises Unavailable when MLflow does not answer."""
+def judge(ws: Workspace, request: Request, *, thorough: bool = True) -> Judgement:
+    """What the request is worth now; raises Unavailable when MLflow does not answer.
+
+    A page that only shows it need not be ``thorough``: files whose sizes and times are as they were when they
+    were last hashed are not read again. Whatever acts on the answer is.
+    """
     opened = request.opened
     # A deputy counts as the one they stand in for: both together are one approval.
     signers = {
@@ -87,7 +93,7 @@ def judge(ws: Workspace, request: Request) -> Judgement:
         for signature in request.signatures
         if signature.event.digest == opened.digest
     }
-    state, reasons = _standing(ws, request, len(signers))
+    state, reasons = _standing(ws, request, len(signers), thorough)
     return Judgement(
         request=request,
         url=url_of(ws, opened.request_id),
@@ -100,7 +106,7 @@ def judge(ws: Workspace, request: Request) -> Judgement:
 
 def url_of(ws: Workspace, request_id: str) -> str:
     """Where people look at the request."""
-    return f"{ws.settings.notify.base_url.rstrip('/')}/registry?request={request_id}"
+    return f"{ws.settings.notify.base_url.rstrip('/')}/request?id={request_id}"
 
 
 def approved_basis(ws: Workspace, model: str, version: int, environment: str) -> Basis:
@@ -129,19 +135,24 @@ def approved_basis(ws: Workspace, model: str, version: int, environment: str) ->
 
 
 def judged_facts(
-    ws: Workspace, model: str, version: int, environment: str, policy: Policy | None, number: int | None
+    ws: Workspace,
+    model: str,
+    version: int,
+    environment: str,
+    policy: Policy | None,
+    number: int | None,
+    *,
+    thorough: bool = True,
 ) -> dict[str, Any]:
     """Everything that a request is about, as plain facts; its digest binds the request.
 
     Raises NotFound, Unavailable, and IntegrityFailure for files that cannot be bound (symbolic links).
     """
-    from core.deploy.hash import tree_sha256
-
     found = ws.registry.version(model, version)
     run = ws.runs.run(found.run_id) if found.run_id else None
     folder = ws.registry.folder(model, version)
     content = (
-        {"files": tree_sha256(folder)[0]}
+        {"files": tree_sha256(folder)[0] if thorough else _remembered_hash(folder, _stamps(folder))}
         if folder
         else {"source": found.source, "logged_model_id": found.logged_model_id}
     )
@@ -156,6 +167,16 @@ def judged_facts(
         "policy_version": number,
         "champion": champion_seen(ws, ws.ledger.state(), model, version, environment),
     }
+
+
+@lru_cache(maxsize=256)
+def _remembered_hash(folder: Path, _stamps: tuple[tuple[str, int, int], ...]) -> str:
+    return tree_sha256(folder)[0]
+
+
+def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    files = ((str(path), path.lstat()) for path in sorted(folder.rglob("*")))
+    return tuple((name, info.st_size, info.st_mtime_ns) for name, info in files)
 
 
 def champion_seen(ws: Workspace, state: State, model: str, version: int, environment: str) -> int | None:
@@ -183,7 +204,7 @@ def failed_gates(request: Request) -> tuple[str, ...]:
     )
 
 
-def _standing(ws: Workspace, request: Request, has: int) -> tuple[str, tuple[str, ...]]:
+def _standing(ws: Workspace, request: Request, has: int, thorough: bool) -> tuple[str, tuple[str, ...]]:
     opened = request.opened
     if request.used_by:
         return APPROVED, (f"it was used by operation {request.used_by}",)
@@ -191,9 +212,9 @@ def _standing(ws: Workspace, request: Request, has: int) -> tuple[str, tuple[str
         who = request.closed_by.printed_name if request.closed_by else "the desk"
         said = request.remarks[-1].reason if request.remarks else ""
         return request.closed, (f"{request.closed} by {who}" + (f": {said}" if said else ""),)
-    if datetime.now(UTC) >= opened.expires_at:
+    if ws.ledger.now() >= opened.expires_at:
         return EXPIRED, (f"expired on {opened.expires_at:%Y-%m-%d %H:%M} UTC",)
-    if changed := _changed(ws, request):
+    if changed := _changed(ws, request, thorough):
         return STALE, changed
     if request.changes_wanted:
         asked = next(item for item in reversed(request.remarks) if item.kind == "changes_requested")
@@ -204,12 +225,14 @@ def _standing(ws: Workspace, request: Request, has: int) -> tuple[str, tuple[str
     return (OPEN, tuple(reasons)) if reasons else (APPROVED, ())
 
 
-def _changed(ws: Workspace, request: Request) -> tuple[str, ...]:
+def _changed(ws: Workspace, request: Request, thorough: bool) -> tuple[str, ...]:
     opened = request.opened
     policy = policy_of(ws)
     number = published_version(ws.ledger.state(), policy) if policy else None
     try:
-        now = judged_facts(ws, opened.model, opened.version, opened.environment, policy, number)
+        now = judged_facts(
+            ws, opened.model, opened.version, opened.environment, policy, number, thorough=thorough
+        )
     except (NotFound, IntegrityFailure) as error:
         return (f"what was judged is gone or damaged: {error.what}",)
     if digest(now) == opened.digest:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
 SHORTEST = 12
 TRIES = 5
 LOCKED_FOR = timedelta(minutes=15)
+IDLE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSession:
+    """A person who gave the passphrase a moment ago: it need not be given again until 15 idle minutes passed.
+
+    ``proof`` is the stored hash that the passphrase matched; another passphrase since then ends the session.
+    """
+
+    signer: str
+    source: str
+    used_at: datetime
+    proof: str
+
+    def holds(self, actor: Actor, now: datetime) -> bool:
+        """Whether it is this person's and was used within the last 15 minutes."""
+        mine = (self.signer, self.source) == (actor.name, actor.source)
+        return mine and timedelta() <= now - self.used_at < IDLE
 
 
 def is_enrolled(ws: Workspace, name: str) -> bool:
@@ -50,18 +70,38 @@ def enrol(ws: Workspace, actor: Actor, passphrase: str, current: str | None = No
     ws.ledger.append(SignerEnrolled(signer=actor.name), actor)
 
 
-def authenticate(ws: Workspace, actor: Actor, passphrase: str | None) -> bool:
-    """True for the right passphrase; False for a signer without one in local mode.
+def open_session(ws: Workspace, actor: Actor, passphrase: str) -> SigningSession:
+    """Check the passphrase and begin a signing session. Raises Refused as :func:`authenticate` does."""
+    if not is_enrolled(ws, actor.name):
+        raise Refused(f"{actor.printed_name} has no passphrase to sign with.", "Set one first.")
+    authenticate(ws, actor, passphrase)
+    with ws.ledger.database.reading() as connection:
+        assert connection is not None
+        row = connection.execute(sa.select(signers).where(signers.c.name == actor.name)).one()
+    return SigningSession(actor.name, actor.source, ws.ledger.now(), row.passphrase_hash)
+
+
+def renewed(ws: Workspace, session: SigningSession) -> SigningSession:
+    """The session after it was used just now."""
+    return replace(session, used_at=ws.ledger.now())
+
+
+def authenticate(
+    ws: Workspace, actor: Actor, passphrase: str | None, session: SigningSession | None = None
+) -> bool:
+    """True for the right passphrase or a session that holds; False for a signer without one in local mode.
 
     Raises Refused for a wrong or missing passphrase, a locked signer, and for one without a passphrase where
     people sign in.
     """
+    if session is not None and passphrase is None:
+        return _in_session(ws, actor, session)
     from argon2 import PasswordHasher
     from argon2.exceptions import VerificationError
 
     if ws.ledger.rehearses:
         return is_enrolled(ws, actor.name)
-    now = datetime.now(UTC)
+    now = ws.ledger.now()
     # The try is counted before it is made, so that tries at the same time cannot all be the first.
     with ws.ledger.database.writing() as connection:
         row = connection.execute(sa.select(signers).where(signers.c.name == actor.name)).first()
@@ -89,6 +129,17 @@ def authenticate(ws: Workspace, actor: Actor, passphrase: str | None) -> bool:
         raise Refused("The passphrase is wrong; nothing was signed.", left) from error
     with ws.ledger.database.writing() as connection:
         _update(connection, actor.name, 0, None)
+    return True
+
+
+def _in_session(ws: Workspace, actor: Actor, session: SigningSession) -> bool:
+    now = ws.ledger.now()
+    with ws.ledger.database.reading() as connection:
+        query = sa.select(signers).where(signers.c.name == actor.name)
+        row = None if connection is None else connection.execute(query).first()
+    locked = row is not None and row.locked_until and instant(row.locked_until) > now
+    if row is None or locked or row.passphrase_hash != session.proof or not session.holds(actor, now):
+        raise Refused("The signing session is over; nothing was signed.", "Give your passphrase.")
     return True
 
 

@@ -66,6 +66,11 @@ def sentence(record: Record) -> str:
             return f"Policy {event.policy} version {event.version} published"
         case ev.DeputyNamed() as event:
             return f"{event.deputy} stands in for {event.principal} until {event.until:%Y-%m-%d}"
+        case ev.DeputyEnded() as event:
+            return f"{event.deputy} no longer stands in for {event.principal}"
+        case ev.ChangesRequested() as event:
+            about = f" about {', '.join(event.about)}" if event.about else ""
+            return f"Changes requested{about}"
         case ev.SignatureFailed() as event:
             return f"Wrong passphrase for {event.signer}" + ("; locked" if event.locked else "")
         case alert_events.DriftAlertRaised() as event:

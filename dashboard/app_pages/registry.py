@@ -7,14 +7,19 @@ import streamlit as st
 from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.charts.registry import metric_over_versions
-from dashboard.palette import MISSING, moment
-from dashboard.parts.confirm import ask
+from dashboard.palette import moment
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.identity import current_actor
 from dashboard.parts.marks import current_palette, status_badge
-from dashboard.parts.release import DEPLOY, said, show_pending, show_result
+from dashboard.parts.promote import promote_buttons
+from dashboard.parts.release import said, show_pending, show_result
+from dashboard.parts.request import request_row
+from dashboard.parts.text import literal
 from dashboard.parts.versions import metric_names, version_table
-from dashboard.services import releases
+from dashboard.services import requests
+
+SHOWN_REQUESTS = 5
 
 page_header("Registry", "Every version against what is live, and the decision to make one live.")
 settings = services.workspace().settings
@@ -104,44 +109,21 @@ with table:
                 query_params={"runs": f"version:{model}/{number}", "baseline": f"alias:{model}@champion"},
             )
         with st.container(horizontal=True):
-            for environment, alias in settings.environments.items():
-                live = aliases.get(alias)
-                plan = releases.deploy_plan(model, number, environment, live)
-                refusal = plan if isinstance(plan, ModelDeskError) else plan.blocked
-                st.button(
-                    f"Promote v{number} to {environment}",
-                    key=f"promote_{environment}",
-                    icon=":material/rocket_launch:",
-                    type="primary" if environment == "production" else "secondary",
-                    disabled=refusal is not None,
-                    help=f"{refusal.what} {refusal.way_out}" if refusal else f"live now: {said(live)}",
-                    on_click=ask,
-                    args=(DEPLOY, plan),
-                )
-                if refusal:
-                    st.caption(f"{environment}: {refusal.what}")
+            refusals = promote_buttons(model, number)
+        for refusal in refusals:
+            st.caption(literal(refusal))
 
 st.subheader("Requests", anchor=False)
-requests = services.requests(model)
-if not requests:
+asked = [item for item in requests.queue(current_actor(settings)) if item.request.opened.model == model]
+if not asked:
     st.caption(
-        f"Nobody has asked for a release of {model}. In CI: `python -m core request-approval {model} …`"
+        f"Nobody has asked for a release of {literal(model)}: open a version and ask, or "
+        "`python -m core request-approval`."
     )
-else:
-    st.dataframe(
-        [
-            {
-                "Request": request.request_id,
-                "Version": said(request.opened.version),
-                "Environment": request.opened.environment,
-                "Asked by": request.by.printed_name,
-                "At": moment(request.at),
-                "Approvals": f"{len(request.signatures)} of {request.opened.needs}",
-                "State": request.closed or ("used" if request.used_by else "open"),
-                "Why": request.opened.reason or MISSING,
-            }
-            for request in requests
-        ],
-        hide_index=True,
+for item in asked[:SHOWN_REQUESTS]:
+    request_row(item, datetime.now(UTC))
+if len(asked) > SHOWN_REQUESTS:
+    st.page_link(
+        "app_pages/requests.py", label=f"{len(asked) - SHOWN_REQUESTS} more requests", icon=":material/inbox:"
     )
 show_pending()

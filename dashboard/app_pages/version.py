@@ -5,10 +5,13 @@ import streamlit as st
 from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.palette import MISSING, moment, number, short_hash, signed
+from dashboard.parts.answers import show_answer
+from dashboard.parts.asking import release_actions, show_ask_dialog
 from dashboard.parts.evidence import evidence_section
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.marks import status_badge
+from dashboard.parts.release import show_pending, show_result
 
 model, wanted = st.query_params.get("model", ""), st.query_params.get("version", "")
 if not model or not wanted.isdigit():
@@ -48,6 +51,10 @@ with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
             "app_pages/run.py", label="Run", icon=":material/science:", query_params={"run": run.run_id}
         )
+
+show_answer()
+show_result()
+release_actions(model, found.version)
 
 facts = {
     "Registered": moment(found.created_at),
@@ -132,3 +139,5 @@ else:
         ],
         hide_index=True,
     )
+show_ask_dialog()
+show_pending()

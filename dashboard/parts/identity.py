@@ -11,6 +11,7 @@ import streamlit as st
 from core.access import Actor, demo_actor, local_actor
 from core.errors import Refused
 from core.settings import Settings
+from dashboard.parts.signing import end_signing_session
 
 _CHOICE = "act_as"
 
@@ -31,7 +32,7 @@ def show_identity(settings: Settings) -> None:
         actor = current_actor(settings)
         st.caption(f":material/person: {actor.printed_name}")
         if settings.access.mode == "oidc":
-            st.button("Sign out", on_click=st.logout, type="tertiary")
+            st.button("Sign out", on_click=_sign_out, type="tertiary")
         return
     me = local_actor(settings)
     demo_users = {user.name: user.display_name or user.name for user in settings.access.users if user.demo}
@@ -43,6 +44,7 @@ def show_identity(settings: Settings) -> None:
             ["", *demo_users],
             format_func=lambda name: f"{demo_users[name]} (demo)" if name else f"{me.printed_name} (you)",
             key=_CHOICE,
+            on_change=end_signing_session,
         )
     st.caption("Local mode: no sign-in, reachable from this machine only.")
 
@@ -53,6 +55,11 @@ def require_sign_in(settings: Settings) -> None:
         st.title("Model Desk", anchor=False)
         st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
         st.stop()
+
+
+def _sign_out() -> None:
+    end_signing_session()
+    st.logout()
 
 
 def _signed_in() -> Actor:

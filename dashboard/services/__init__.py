@@ -18,11 +18,11 @@ from dashboard.services.evidence import evidence_pack, model_card, pack_name
 from dashboard.services.frame import forget, workspace
 from dashboard.services.graph import lineage
 from dashboard.services.models import (
+    aliases,
     as_of,
     champion,
     model_names,
     overview_models,
-    requests,
     signature,
     version,
     version_history,

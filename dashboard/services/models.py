@@ -14,7 +14,6 @@ from dashboard.services.frame import workspace
 
 if TYPE_CHECKING:
     from core.attention import Glance
-    from core.ledger.state import Request
     from core.ledger.types import Record
     from core.registry.catalogue import AsOf, Entry
     from core.registry.types import Signature
@@ -62,6 +61,11 @@ def _version(ws: Workspace, model: str, number: int) -> Entry:
     return entry(ws, model, number)
 
 
+def aliases(model: str) -> dict[str, int]:
+    """The aliases of a model as MLflow has them now. Raises NotFound and Unavailable."""
+    return dict(workspace().registry.model(model).aliases)
+
+
 def champion(model: str) -> Entry | None:
     """The version that the production alias names; None without one."""
     ws = workspace()
@@ -87,14 +91,6 @@ def as_of(model: str, at: datetime) -> tuple[AsOf, ...]:
     from core.registry.catalogue import as_of
 
     return as_of(workspace(), model, at)
-
-
-def requests(model: str) -> tuple[Request, ...]:
-    """Requests for a release of a model, newest first."""
-    found = workspace().ledger.state().requests.values()
-    return tuple(
-        sorted((item for item in found if item.opened.model == model), key=lambda item: item.at, reverse=True)
-    )
 
 
 def version_history(model: str, number: int) -> tuple[Record, ...]:

@@ -15,7 +15,7 @@ from core.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-HIDDEN_PAGES = {"run", "version", "start"}
+HIDDEN_PAGES = {"run", "version", "request", "start"}
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:

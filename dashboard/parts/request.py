@@ -1,0 +1,227 @@
+"""A request on one screen: what it would change, the checks, the decision so far, and where it comes from."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Literal
+
+import streamlit as st
+
+from core.compare.types import Verdict, Word
+from core.errors import ModelDeskError
+from core.registry.dossier import Dossier, GateLine
+from core.registry.queue import Queued, Turn
+from core.registry.words import sentence
+from dashboard.palette import MISSING, ago, duration, mark, moment, number, short_hash
+from dashboard.parts.answers import APPROVE, CHANGES, COMMENT, OVERRIDE, REJECT, WITHDRAW, overridable
+from dashboard.parts.confirm import ask
+from dashboard.parts.marks import status_badge
+from dashboard.parts.text import literal
+
+_FIRST = ("auroc", "sensitivity", "specificity", "accuracy", "f1", "log_loss", "brier")
+SHOWN = 7
+
+
+def headline(found: Dossier, now: datetime) -> str:
+    """``asked by ... 2 days ago · expires in 12 days · tier high, policy version 1 · 1 of 2 approvals``."""
+    request = found.judgement.request
+    opened = request.opened
+    left = (opened.expires_at - now).total_seconds()
+    expiry = f"expires in {duration(left)}" if left > 0 else f"expired {ago(opened.expires_at, now)}"
+    parts = [f"asked by {literal(request.by.printed_name)} {ago(request.at, now)}"]
+    if not (request.closed or request.used_by):
+        parts.append(expiry)
+    if opened.tier:
+        parts.append(f"tier {literal(opened.tier)}, policy version {opened.policy_version}")
+    else:
+        parts.append("no policy rules this environment")
+    parts.append(f"{found.judgement.has} of {found.judgement.needs} approvals")
+    return " · ".join(parts)
+
+
+def delta_table(found: Dossier, verdicts: tuple[Verdict, ...] | str) -> None:
+    """Every metric against what was live, with the interval of the paired difference and the word for it."""
+    opened = found.judgement.request.opened
+    own = opened.evidence.get("metrics", {})
+    if isinstance(verdicts, str):
+        st.caption(verdicts)
+        rows = [{"Metric": literal(name), f"v{opened.version}": number(own[name])} for name in _ordered(own)]
+    else:
+        by_metric = {verdict.metric: verdict for verdict in verdicts}
+        tested = [name for name in _ordered(by_metric) if by_metric[name].low is not None]
+        names = [*tested, *(name for name in _ordered(by_metric) if name not in tested)]
+        rows = [_delta(name, own.get(name), by_metric[name], opened) for name in names]
+    st.table(rows[:SHOWN], border="horizontal", hide_index=True)
+    if len(rows) > SHOWN:
+        with st.popover(f"{len(rows) - SHOWN} more metrics", type="tertiary"):
+            st.table(rows[SHOWN:], border="horizontal", hide_index=True)
+
+
+def _delta(name: str, value: float | None, verdict: Verdict, opened: object) -> dict[str, str]:
+    before = None if value is None or verdict.difference is None else value - verdict.difference
+    interval = (
+        f" ({_fixed(verdict.low)} to {_fixed(verdict.high)})"
+        if verdict.low is not None and verdict.high is not None
+        else ""
+    )
+    tested = verdict.low is not None or verdict.word is Word.NOT_COMPARABLE
+    shown = mark(str(verdict.word))
+    word = f"{shown.shape} {shown.word.lower()}" if tested else f"{MISSING} not tested"
+    return {
+        "Metric": literal(name),
+        f"v{opened.champion}": number(before),  # type: ignore[attr-defined]
+        f"v{opened.version}": number(value),  # type: ignore[attr-defined]
+        "Difference (95 %)": literal(_fixed(verdict.difference) + interval),
+        "Verdict": f":{shown.color}[{literal(word)}]" if tested else literal(word),
+    }
+
+
+def _fixed(value: float | None) -> str:
+    """A difference with its sign and four decimals, so that a column of them can be read downwards."""
+    return MISSING if value is None else f"{value:+.4f}".replace("-", "−")
+
+
+def paired_rows(verdicts: tuple[Verdict, ...] | str) -> str:
+    """``, paired over 1,519 test rows``; '' when nothing was paired."""
+    if isinstance(verdicts, str):
+        return ""
+    n = max((verdict.n or 0 for verdict in verdicts if verdict.low is not None), default=0)
+    return f", paired over {n:,} test rows" if n else ""
+
+
+def _ordered(names: object) -> list[str]:
+    found = set(names)  # type: ignore[call-overload]
+    return [name for name in _FIRST if name in found] + sorted(found - set(_FIRST))
+
+
+def gate_table(gates: tuple[GateLine, ...]) -> None:
+    """Each check with its outcome, value and bound; the reason in full where it did not pass."""
+    if not gates:
+        st.caption("The policy asks for no checks here, so none were made.")
+        return
+    st.table([_gate(gate) for gate in gates], border="horizontal", hide_index=True)
+
+
+def _gate(gate: GateLine) -> dict[str, str]:
+    shown = mark(gate.verdict)
+    # How it was paired stands above the metrics once.
+    reason = literal(re.sub(r" \(n = [\d,]+, .*\)(?=:|;|$)", "", gate.reason), 160)
+    if gate.overridden_by:
+        reason += f" **Accepted by {literal(gate.overridden_by, 120)}**"
+    return {
+        "Check": literal(gate.name),
+        "Outcome": f":{shown.color}[{shown.icon} {shown.word}]",
+        "Bound": number(gate.threshold),
+        "Why": reason,
+    }
+
+
+def decision_card(found: Dossier) -> None:
+    """The requester's reason beside the buttons; what cannot be done is disabled and says why."""
+    request, rights = found.judgement.request, found.rights
+    st.markdown(f"**{literal(request.by.printed_name)}:** “{literal(request.opened.reason, 400)}”")
+    closed = bool(request.closed or request.used_by)
+    if closed:
+        st.caption(literal("; ".join(found.judgement.reasons)))
+    else:
+        with st.container(horizontal=True, gap="small"):
+            _button("Approve", APPROVE, rights.approve, ":material/verified:", "primary")
+            _button("Request changes", CHANGES, rights.answer)
+            _button("Reject", REJECT, rights.answer)
+        if rights.approve:
+            st.caption(f":material/block: {literal(str(rights.approve))}")
+    with st.container(horizontal=True, gap="small"):
+        if not closed and overridable(found):
+            _button("Accept a check", OVERRIDE, rights.override, ":material/rule:", "tertiary")
+        if not closed:
+            _button("Withdraw", WITHDRAW, rights.withdraw, ":material/undo:", "tertiary")
+        _button("Comment", COMMENT, rights.comment, ":material/comment:", "tertiary")
+
+
+def _button(
+    label: str,
+    dialog: str,
+    refusal: ModelDeskError | None,
+    icon: str | None = None,
+    kind: Literal["primary", "secondary", "tertiary"] = "secondary",
+) -> None:
+    st.button(
+        label,
+        key=f"open_{dialog.replace(' ', '_')}",
+        icon=icon,
+        type=kind,
+        disabled=refusal is not None,
+        help=str(refusal) if refusal else None,
+        on_click=ask,
+        args=(dialog, None),
+    )
+
+
+def signatures(found: Dossier) -> None:
+    """Printed name, time and meaning of every signature, and whether it still counts."""
+    request = found.judgement.request
+    if not request.signatures:
+        st.caption("Nobody has signed yet.")
+    for item in request.signatures:
+        stale = found.judgement.state == "stale" or item.event.digest != request.opened.digest
+        shown = mark("STALE" if stale else "APPROVED")
+        proof = "passphrase checked" if item.event.authenticated else "local mode, no passphrase"
+        deputy = f", for {literal(item.event.deputy_for)}" if item.event.deputy_for else ""
+        st.markdown(
+            f":{shown.color}[{shown.icon} {shown.word}] **{literal(item.event.printed_name)}**{deputy} · "
+            f"{moment(item.at)} · “{literal(item.event.meaning)}” · {proof}"
+        )
+
+
+def lineage_facts(found: Dossier) -> None:
+    """Where the version comes from, in five short facts."""
+    opened, run = found.judgement.request.opened, found.entry.run if found.entry else None
+    facts = {
+        "Run": literal(run.name) if run else "gone",
+        "Trained by": literal(opened.run_author) or MISSING,
+        "Commit": f"`{short_hash(run.git_commit, 9)}`" if run and run.git_commit else "not recorded",
+        "Training data": f"`{short_hash(run.data_hash, 9)}`" if run and run.data_hash else "not recorded",
+        "DVC stage": literal(run.tags.get("dvc.stage", "")) or MISSING if run else MISSING,
+        "Files": f"`{short_hash(opened.evidence.get('files'), 9)}`",
+    }
+    st.markdown(" · ".join(f"{name} {value}" for name, value in facts.items()))
+
+
+def history(found: Dossier) -> None:
+    """What happened to the request, newest first."""
+    for record in reversed(found.history):
+        said = f" “{literal(record.reason)}”" if record.reason and record.kind != "request_opened" else ""
+        st.markdown(
+            f"**{literal(sentence(record))}** · {literal(record.actor.printed_name)} · {moment(record.at)}{said}"
+        )
+
+
+def request_row(item: Queued, now: datetime) -> None:
+    """One request: what, how old, how long it still counts, and one line of what it would change."""
+    opened, found = item.request.opened, item.judgement
+    state = "DONE" if item.request.used_by else found.state.replace("changes requested", "changes wanted")
+    with st.container(border=True, gap="xsmall", key=f"row_{item.request.request_id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            status_badge(state)
+            st.page_link(
+                "app_pages/request.py",
+                label=f"**{literal(opened.model, 60)} v{opened.version}** to {opened.environment}",
+                icon=":material/article:",
+                query_params={"id": item.request.request_id},
+            )
+            st.caption(f"by {literal(item.request.by.printed_name)} {ago(item.request.at, now)}")
+            if item.turn is not Turn.DONE:
+                left = (opened.expires_at - now).total_seconds()
+                st.caption(
+                    f"expires in {duration(left)}" if left > 0 else f"expired {ago(opened.expires_at, now)}"
+                )
+        checks = ", ".join(f"{count} {verdict}" for verdict, count in item.verdicts.items()) or "no checks"
+        waits = f"waits for {literal(item.next_step)} · " if item.next_step else ""
+        delta = f"{literal(item.delta)} · " if item.delta else ""
+        st.caption(f"{waits}{delta}{checks} · {found.has} of {found.needs} approvals")
+
+
+def now() -> datetime:
+    """The moment that ages are told from."""
+    return datetime.now(UTC)

@@ -1,0 +1,16 @@
+"""Words that people wrote, shown as they wrote them: Markdown in a reason or a name is not obeyed."""
+
+from __future__ import annotations
+
+import re
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$^=&])")
+_LONGEST = 300
+
+
+def literal(text: str, longest: int = _LONGEST) -> str:
+    """``text`` on one line with Markdown's characters escaped, cut with an ellipsis when it is longer."""
+    line = " ".join(text.split())
+    cut = line if len(line) <= longest else line[: longest - 1] + "…"
+    # A colon before a word starts Streamlit's directives and emoji; a word joiner between keeps it a colon.
+    return _SPECIAL.sub(r"\\\1", re.sub(r":(?=\w)", ":\u2060", cut))
