@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 PARALLEL_LIMIT = 500
 PARALLEL_AXES = 8
+PNG = {
+    "displaylogo": False,
+    "toImageButtonOptions": {"format": "png", "filename": "model-desk", "scale": 2},
+    "modeBarButtonsToRemove": ["autoScale2d", "zoomIn2d", "zoomOut2d"],
+}
+"""Plotly's own buttons, without the ones nobody needs; the camera saves the chart as a PNG of twice its size."""
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _ROW = 34
 

@@ -12,7 +12,7 @@ from core.compare.types import Comparison, Verdict
 from core.compare.words import cells, difference_table, interval, sentence, tally, unique_labels
 from dashboard.charts import comparison as charts
 from dashboard.palette import mark, short_hash
-from dashboard.parts.marks import current_palette
+from dashboard.parts.marks import current_palette, plain
 
 SIDE_BY_SIDE = 12
 SENTENCES = 3
@@ -69,12 +69,12 @@ def verdict_panel(comparison: Comparison, metric: str) -> None:
     labels = labels_of(comparison)
     found = [verdict for verdict in comparison.verdicts if verdict.metric == metric]
     if len(found) > SENTENCES:
-        st.markdown(f"**Against {_plain(comparison.baseline.label)} on {_plain(metric)}: {tally(found)}.**")
+        st.markdown(f"**Against {plain(comparison.baseline.label)} on {plain(metric)}: {tally(found)}.**")
         st.caption("The sentence for each candidate is under 'All verdicts'.")
     for verdict in found if len(found) <= SENTENCES else ():
         shown = mark(verdict.word.value)
         st.markdown(
-            f":{shown.color}[{shown.icon}] {_plain(sentence(verdict, labels, comparison.baseline.label))}"
+            f":{shown.color}[{shown.icon}] {plain(sentence(verdict, labels, comparison.baseline.label))}"
         )
     drawn = [verdict for verdict in found if verdict.difference is not None][:DRAWN]
     if any(verdict.low is not None for verdict in drawn):
@@ -134,10 +134,3 @@ def links_and_exports(comparison: Comparison, declared: Mapping[str, str]) -> No
                 "app_pages/run.py", label=f"Run {name}", icon=":material/article:",
                 query_params={"run": item.run_id}, help=f"Open run {index + 1}",
             )  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    """Names come from whoever logged them: Markdown in them is shown, not obeyed."""
-    for sign in "\\`*_[]<>$~:#":
-        text = text.replace(sign, f"\\{sign}")
-    return text

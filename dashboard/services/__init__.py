@@ -35,4 +35,14 @@ from dashboard.services.monitors import (
     monitored_models,
     unmonitored_models,
 )
-from dashboard.services.runs import artifact_preview, artifacts, experiments, refresh_runs, run, run_table
+from dashboard.services.runs import (
+    artifact_preview,
+    artifacts,
+    curve_metric,
+    curves,
+    experiments,
+    refresh_runs,
+    run,
+    run_table,
+)
+from dashboard.services.views import remove_view, save_view, saved_views

@@ -34,6 +34,37 @@ def _run_table(ws: Workspace, experiment: str | None, filter: str, order_by: str
     return ws.runs.search(experiment, filter, order_by)
 
 
+def curve_metric(table: RunTable) -> str | None:
+    """A metric of the table that has a history worth drawing; None when none has, or asking would be dear."""
+    ws = workspace()
+    return (
+        _curve_metric(ws, table.run_ids[:20], tuple(table.metrics.column_names))
+        if ws.runs.source == "direct"
+        else None
+    )
+
+
+@st.cache_data(ttl=300, max_entries=32, show_spinner=False, hash_funcs={Workspace: id})
+def _curve_metric(ws: Workspace, run_ids: tuple[str, ...], metrics: tuple[str, ...]) -> str | None:
+    from core.experiments.curves import metric_with_curve
+
+    return metric_with_curve(ws.runs, run_ids, metrics)
+
+
+def curves(run_ids: tuple[str, ...], metric: str) -> dict[str, list[float]]:
+    """The metric over the steps of the first runs, a few values each, by run id."""
+    from core.experiments.curves import DRAWN_RUNS
+
+    return _curves(workspace(), run_ids[:DRAWN_RUNS], metric)
+
+
+@st.cache_data(ttl=10, max_entries=32, show_spinner=False, hash_funcs={Workspace: id})
+def _curves(ws: Workspace, run_ids: tuple[str, ...], metric: str) -> dict[str, list[float]]:
+    from core.experiments.curves import curves
+
+    return curves(ws.runs, run_ids, metric)
+
+
 def refresh_runs() -> None:
     """Read every run again; for a server this fetches whole experiments."""
     workspace().runs.refresh()
