@@ -11,6 +11,7 @@ from dashboard import services
 from dashboard.palette import ago
 from dashboard.parts import run_charts as charts
 from dashboard.parts import run_table as parts
+from dashboard.parts.export import export_menu
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.run_columns import choose_columns, choose_order, curve_name
@@ -98,7 +99,7 @@ if not len(table):
 with view:
     shown = choose_columns(everything, table, declared)
 with controls:
-    parts.export_menu(shown)
+    export_menu("runs", len(table), lambda most: parts.written(shown, most))
 picked: list[int] = []
 if shown_as == charts.SCATTER:
     picked = charts.scatter(table, declared)

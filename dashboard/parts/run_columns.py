@@ -87,7 +87,7 @@ def _chooser(kind: str, names: Sequence[str], suggested: Sequence[str]) -> tuple
 
 def _choose_curve(table: RunTable) -> str:
     names = table.metrics.column_names
-    suggested = services.curve_metric(table)
+    suggested = services.curve_metric(table.run_ids[:20], names)
     curve = st.selectbox(
         "Curve of",
         [NONE, *names],

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
-from core.compare.export import to_csv, to_latex, to_markdown
 from dashboard.palette import mark
 
-PASTED_RUNS = 1000
 COMPARED_RUNS = 500
 HEIGHT = 560
 SELECTED = "selected"
@@ -85,6 +83,13 @@ def _columns(frame: pa.Table, curve: str) -> dict[str, object]:
     return found
 
 
+def written(shown: pa.Table, most: int | None) -> tuple[list[str], list[list[object]]]:
+    """Names and rows of the table as shown, without its pictures; at most ``most`` rows."""
+    rows = shown.drop_columns([name for name in ("curve",) if name in shown.column_names]).slice(0, most)
+    cells = zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    return rows.column_names, [list(row) for row in cells]
+
+
 def selection_actions(run_ids: Sequence[str]) -> None:
     """Compare, compare with production, open: for the selected runs; a disabled button says why."""
     count = len(run_ids)
@@ -127,34 +132,3 @@ def _go(
         type="primary" if primary else "secondary",
     ):
         st.switch_page(f"app_pages/{page}.py", query_params=query)
-
-
-def export_menu(shown: pa.Table) -> None:
-    """The table as it is shown, as files; written only when asked for."""
-    shown = shown.drop_columns([name for name in ("curve",) if name in shown.column_names])
-    with st.popover("Export", icon=":material/download:"):
-        for label, write, suffix, mime, most in (
-            ("CSV", to_csv, "csv", "text/csv", None),
-            ("Markdown", to_markdown, "md", "text/markdown", PASTED_RUNS),
-            ("LaTeX", to_latex, "tex", "text/x-tex", PASTED_RUNS),
-        ):
-            st.download_button(
-                label,
-                _writer(shown, write, most),
-                f"runs.{suffix}",
-                mime,
-                key=f"export {suffix}",
-                on_click="ignore",
-                help=f"the first {most:,} runs" if most and shown.num_rows > most else None,
-            )
-
-
-def _writer(
-    shown: pa.Table, write: Callable[[Sequence[str], Sequence[Sequence[object]]], str], most: int | None
-) -> Callable[[], bytes]:
-    def written() -> bytes:
-        rows = shown.slice(0, most)
-        cells = zip(*(column.to_pylist() for column in rows.columns), strict=True)
-        return write(rows.column_names, [list(row) for row in cells]).encode()
-
-    return written

@@ -12,6 +12,7 @@ from dashboard.services.comparisons import (
     row_disagreement,
     run_choices,
     step_histories,
+    still_there,
 )
 from dashboard.services.endpoints import endpoint_views, version_numbers
 from dashboard.services.evidence import evidence_pack, model_card, pack_name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -34,14 +35,12 @@ def _run_table(ws: Workspace, experiment: str | None, filter: str, order_by: str
     return ws.runs.search(experiment, filter, order_by)
 
 
-def curve_metric(table: RunTable) -> str | None:
-    """A metric of the table that has a history worth drawing; None when none has, or asking would be dear."""
+def curve_metric(run_ids: Sequence[str], metrics: Sequence[str]) -> str | None:
+    """One of ``metrics`` with a history worth drawing; None when none has, or when asking would be dear."""
     ws = workspace()
-    return (
-        _curve_metric(ws, table.run_ids[:20], tuple(table.metrics.column_names))
-        if ws.runs.source == "direct"
-        else None
-    )
+    if ws.runs.source != "direct":
+        return None
+    return _curve_metric(ws, tuple(run_ids[:20]), tuple(metrics))
 
 
 @st.cache_data(ttl=300, max_entries=32, show_spinner=False, hash_funcs={Workspace: id})
