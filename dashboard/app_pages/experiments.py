@@ -46,16 +46,20 @@ if not any(item.runs is None or item.runs for item in found):
 counts = {item.name: item.runs for item in found}
 largest = max(counts, key=lambda name: counts[name] or 0)
 declared = tuple(services.workspace().settings.metric_directions)
-with st.container(horizontal=True, vertical_alignment="top"):
+where, what, whole = st.columns([2, 5.7, 2.3], gap="small")
+with where:
     held = st.query_params.get("experiment", largest)
     st.session_state["experiment"] = held if held in counts else ALL if held == ALL else largest
     experiment = st.selectbox(
-        "Experiment", [*counts, ALL], key="experiment", on_change=keep_experiment, label_visibility="collapsed",
-        width=200,
-    )  # fmt: skip
+        "Experiment",
+        [*counts, ALL],
+        key="experiment",
+        on_change=keep_experiment,
+        label_visibility="collapsed",
+    )
     # Always in the URL, unlike a bound widget's default: which experiment is the largest changes with time.
     st.query_params["experiment"] = experiment
-    place = st.container()
+with whole, st.container(horizontal=True, gap="small"):
     saved_views("experiments")
     controls = st.container(horizontal=True, width="content")
 scope = None if experiment == ALL else experiment
@@ -65,7 +69,7 @@ except ModelDeskError as error:
     show_failure(error)
     st.button("Try again", icon=":material/refresh:", on_click=services.refresh_runs)
     st.stop()
-with place:
+with what:
     search_box(everything)
 text = searched()
 

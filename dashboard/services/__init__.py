@@ -39,11 +39,13 @@ from dashboard.services.monitors import (
 from dashboard.services.runs import (
     artifact_preview,
     artifacts,
+    children,
     curve_metric,
     curves,
     experiments,
     refresh_runs,
     run,
     run_table,
+    versions_of_run,
 )
 from dashboard.services.views import remove_view, save_view, saved_views
