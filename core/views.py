@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.access import Action, Actor, require
 from core.errors import BadInput, Conflict, NotFound
-from core.ledger.events import ViewRemoved, ViewSaved
+from core.ledger.view_events import ViewRemoved, ViewSaved
 
 if TYPE_CHECKING:
     from core.workspace import Workspace

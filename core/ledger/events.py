@@ -349,30 +349,12 @@ class VersionRegistered(Event):
     data_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewSaved(Event):
-    """A page as somebody set it up, under a name for the team; ``query`` is its address after the ``?``."""
-
-    kind: ClassVar[str] = "view_saved"
-    name: str
-    page: str
-    query: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewRemoved(Event):
-    """The view of this page and name is no longer offered."""
-
-    kind: ClassVar[str] = "view_removed"
-    name: str
-    page: str
-
-
 @cache
 def kinds() -> Mapping[str, type[Event]]:
     """Every event kind by its name."""
     import core.ledger.alert_events
-    import core.ledger.report_events  # noqa: F401 - kinds in files of their own
+    import core.ledger.report_events
+    import core.ledger.view_events  # noqa: F401 - kinds in files of their own
 
     found: dict[str, type[Event]] = {}
     pending = [Event]
