@@ -9,12 +9,16 @@ from html import escape
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A heading, perhaps a sentence, and rows of text under columns."""
+    """A heading, perhaps a sentence, and rows of text under columns.
+
+    ``svg`` is a picture of the rows, for the page alone; it is put there as it is.
+    """
 
     title: str
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     note: str = ""
+    svg: str = ""
 
 
 def as_markdown(title: str, lead: str, tables: Sequence[Table]) -> str:
@@ -37,6 +41,8 @@ def as_html(title: str, lead: str, tables: Sequence[Table]) -> str:
         parts.append(f'<section id="s{number}"><h2>{escape(table.title)}</h2>')
         if table.note:
             parts.append(f"<p>{escape(table.note)}</p>")
+        if table.svg:
+            parts.append(f"<figure>{table.svg}</figure>")
         if table.rows:
             head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
             body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in table.rows)
@@ -71,6 +77,7 @@ h1 {{ font-size: 1.7rem; margin: 0 0 .5rem; }} h2 {{ font-size: 1.15rem; margin:
 nav {{ display: flex; flex-wrap: wrap; gap: .3rem 1rem; border: 1px solid var(--line); border-radius: 8px;
   padding: .6rem .9rem; }}
 a {{ color: light-dark(#4654d8, #98a2ff); }}
+figure {{ margin: .5rem 0 1rem; }} figure svg {{ width: 100%; height: auto; max-width: 46rem; }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top;

@@ -14,6 +14,7 @@ from core.cli.options import (
     Output,
     OutputOption,
     WorkspaceOption,
+    desk,
     log,
     print_json,
     print_table,
@@ -123,8 +124,7 @@ def _finish(found: Report, run: str | None, dry_run: bool, workspace: Path, outp
 def _keep(found: Report, run: str, dry_run: bool, workspace: Path) -> None:
     from core.access import local_actor
     from core.registry.attach import attach
-    from core.workspace import open_workspace, rehearsal
 
-    ws = rehearsal(workspace) if dry_run else open_workspace(workspace)
+    ws = desk(workspace, dry_run)
     path = attach(ws, run, found.kind, str(found.verdict), found.as_dict(), local_actor(ws.settings))
     log(f"Nothing was kept; it would be {path} of run {run}." if dry_run else f"Kept as {path} of run {run}.")

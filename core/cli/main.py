@@ -24,13 +24,14 @@ from core.cli import (
     policy,
     registry,
     runs,
-    views,
 )
 from core.cli.compare import compare
 from core.cli.data import check_quality, validate_data
 from core.cli.deploy import deploy, rollback
+from core.cli.find import find, register
 from core.cli.gate import gate
 from core.cli.monitor import monitor
+from core.cli.report import incident, report, weekly
 from core.cli.status import as_of, history, reconcile, status
 from core.errors import ExitCode, ModelDeskError
 
@@ -51,12 +52,13 @@ app.add_typer(lineage.app, name="lineage")
 app.add_typer(notify.app, name="notify")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(runs.app, name="runs")
-app.add_typer(views.app, name="views")
 app.command()(compare)
 app.command()(validate_data)
 app.command()(check_quality)
 app.command()(deploy)
 app.command()(rollback)
+app.command()(find)
+app.command()(register)
 app.command()(registry.promote)
 app.add_typer(registry.app, name="registry")
 app.command()(approvals.request_approval)
@@ -66,6 +68,9 @@ app.add_typer(deputies.deputy, name="deputy")
 app.add_typer(deputies.review, name="review")
 app.add_typer(policy.app, name="policy")
 app.command()(gate)
+app.command()(report)
+app.command()(weekly)
+app.command()(incident)
 app.command()(status)
 app.command()(history)
 app.command("as-of")(as_of)

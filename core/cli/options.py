@@ -7,11 +7,17 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from core.errors import BadInput
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
 
 SCHEMA_VERSION = 1
 
@@ -37,11 +43,32 @@ KeyOption = Annotated[
 HERE = Path()
 
 
-def print_json(payload: dict[str, Any]) -> None:
-    """``payload`` as JSON on stdout, ``schema_version`` first; NaN and infinities as strings."""
+def desk(workspace: Path, dry_run: bool) -> Workspace:
+    """The workspace; for a dry run one whose ledger keeps nothing, so that every check is the real one."""
+    from core.workspace import open_workspace, rehearsal
+
+    return rehearsal(workspace) if dry_run else open_workspace(workspace)
+
+
+def moment(text: str, *, end_of_day: bool = True) -> datetime:
+    """A day means its end (or its beginning), a time without a zone is UTC. Raises BadInput."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"'{text}' is no date.", "Write 2026-03-03 or 2026-03-03T09:00Z.") from error
+    if len(text) == len("2026-03-03"):
+        at = datetime.combine(at.date(), time.max if end_of_day else time.min)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def print_json(payload: dict[str, Any], out: Path | None = None) -> None:
+    """``payload`` as JSON on stdout (or in a file), ``schema_version`` first; NaN and infinities as strings."""
     document = {"schema_version": SCHEMA_VERSION} | payload
-    json.dump(_plain(document), sys.stdout, ensure_ascii=False, allow_nan=False, default=str)
-    sys.stdout.write("\n")
+    text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], output: Output) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from core.cli.options import (
     OutputOption,
     WorkspaceOption,
     log,
+    moment,
     print_json,
     print_table,
 )
@@ -175,17 +175,6 @@ def reconcile(
         print_table(columns, [[item[name] for name in columns] for item in items], output)
     if not all(item["in_sync"] for item in items):
         raise typer.Exit(ExitCode.OUT_OF_SYNC)
-
-
-def moment(text: str) -> datetime:
-    """A day means its end, a time without a zone is UTC. Raises BadInput."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadInput(f"'{text}' is no date.", "Write 2026-03-03 or 2026-03-03T09:00Z.") from error
-    if len(text) == len("2026-03-03"):
-        at = datetime.combine(at.date(), time.max)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _seen(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from core.compare.types import Item
 from core.errors import BadInput, NotFound
-from core.experiments.told import told_metrics
 
 if TYPE_CHECKING:
     from core.experiments.types import Run
@@ -85,7 +84,7 @@ def run_item(run: Run, ref: str, **of_version: object) -> Item:
         "experiment_id": run.experiment_id,
         "data_hash": run.data_hash,
         "params": run.params,
-        "metrics": told_metrics(run.metrics),
+        "metrics": run.metrics,
         "tags": {
             key: value
             for key, value in run.tags.items()

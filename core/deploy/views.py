@@ -89,22 +89,6 @@ def history(ws: Workspace, key: EndpointKey, limit: int = 200) -> tuple[Record, 
     return tuple(reversed(own))[:limit]
 
 
-def timeline(ws: Workspace, key: EndpointKey) -> str:
-    """The endpoint's history as Markdown, oldest first: what an incident report starts from."""
-    lines = [
-        f"# {key.model} in {key.environment}: what happened",
-        "",
-        "| UTC | who | what | why |",
-        "|---|---|---|---|",
-    ]
-    for record in reversed(history(ws, key)):
-        why = record.reason.replace("|", "\\|").replace("\n", " ")
-        lines.append(
-            f"| {record.at:%Y-%m-%d %H:%M:%S} | {record.actor.printed_name} | {what_happened(record)} | {why} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
 def what_happened(record: Record) -> str:
     """One event in a few words."""
     payload = record.payload

@@ -51,11 +51,13 @@ class Registered:
         return f"{self.model} v{self.version} has this content already; nothing was registered."
 
 
-def register(ws: Workspace, run_id: str, model: str | None, actor: Actor) -> Registered:
+def register(
+    ws: Workspace, run_id: str, model: str | None, actor: Actor, key: str | None = None
+) -> Registered:
     """The version of ``model`` with the content that the run logged, made when there is none.
 
-    ``model`` may be left out when the versions of the run's experiment belong to one model. Raises Refused,
-    NotFound (no such run, no logged model), BadInput, Unavailable.
+    ``model`` may be left out when the versions of the run's experiment belong to one model; a ``key`` that made
+    a version gives that version. Raises Refused, NotFound (no such run, no logged model), BadInput, Unavailable.
     """
     from core.registry.mlflow_writes import create_version, logged_model
 
@@ -67,15 +69,16 @@ def register(ws: Workspace, run_id: str, model: str | None, actor: Actor) -> Reg
     require(ws.settings, actor, Action.REGISTER, name)
     files = logged_model(uri, run.run_id)
     facts = _origin(ws, run) | {"sha256": _content(files.uri)}
+    record_key = f"register:{key or facts['sha256']}:{name}"
     with ws.ledger.exclusive(f"register {name}"):
-        found = _same(ws, name, files, facts["sha256"])
+        found = _under(ws, record_key) or _same(ws, name, files, facts["sha256"])
         if found or ws.ledger.rehearses:
             number, created = found.version if found else None, False
         else:
             number, created = create_version(uri, name, run.run_id, files, _tags(facts)), True
         if number and (created or (found and SHA256_TAG in found.tags)):
             event = VersionRegistered(model=name, version=number, run_id=run.run_id, **facts)
-            ws.ledger.append(event, actor, key=f"register:{name}/{number}")
+            ws.ledger.append(event, actor, key=record_key)
     return Registered(
         model=name,
         version=number,
@@ -118,6 +121,15 @@ def _content(uri: str) -> str:
 
     with tempfile.TemporaryDirectory(prefix="model-desk-") as place:
         return content_sha256(fetch_folder(uri, Path(place)))
+
+
+def _under(ws: Workspace, key: str) -> ModelVersion | None:
+    """The version that was made under a key, unless it was deleted since."""
+    record = ws.ledger.by_key(key)
+    try:
+        return ws.registry.version(record.model, record.payload["version"]) if record else None
+    except NotFound:
+        return None
 
 
 def _same(ws: Workspace, model: str, files: LoggedFiles, sha256: str) -> ModelVersion | None:

@@ -22,6 +22,7 @@ from dashboard.parts.release import (
     status_line,
     watch_operation,
 )
+from dashboard.parts.reports import report_downloads
 from dashboard.services import releases
 
 page_header("Deploy", "What serves now, and the way back.")
@@ -124,12 +125,8 @@ else:
         ],
         hide_index=True,
     )
-    st.download_button(
-        "Timeline as Markdown",
-        releases.deploy_timeline(model, environment),
-        file_name=f"timeline-{environment}.md",
-        mime="text/markdown",
-        icon=":material/download:",
+    report_downloads(
+        "Incident report", f"incident-{model}-{environment}", services.reports.incident(model, environment)
     )
 if last := releases.last_operation(model, environment):
     with st.expander("Log of the last operation"):

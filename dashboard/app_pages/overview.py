@@ -11,6 +11,7 @@ from dashboard.parts.attention import attention_link
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.identity import current_actor
+from dashboard.parts.reports import report_downloads
 
 page_header("Overview", "What is live, and what needs somebody now.")
 seen = services.overview(current_actor(services.workspace().settings))
@@ -74,9 +75,12 @@ choice = st.dataframe(
     key="overview_models",
     column_config={"Model": st.column_config.TextColumn(pinned=True)},
 )
+actor = current_actor(services.workspace().settings)
 selected = choice.selection.rows
 if not selected:
-    st.caption("Select a model to go to its versions, deployment, drift or lineage.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Select a model to go to its versions, deployment, drift or lineage.")
+        report_downloads("Weekly report", f"weekly-{now:%G-W%V}", services.reports.weekly(actor))
     st.stop()
 model = seen.models[selected[0]].model
 with st.container(horizontal=True):

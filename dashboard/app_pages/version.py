@@ -12,6 +12,7 @@ from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.marks import status_badge
 from dashboard.parts.release import show_pending, show_result
+from dashboard.parts.reports import report_downloads
 
 model, wanted = st.query_params.get("model", ""), st.query_params.get("version", "")
 if not model or not wanted.isdigit():
@@ -51,6 +52,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
             "app_pages/run.py", label="Run", icon=":material/science:", query_params={"run": run.run_id}
         )
+    made = services.reports.candidate(model, found.version)
+    report_downloads("Report", f"report-{model}-v{found.version}", made)
 
 show_answer()
 show_result()

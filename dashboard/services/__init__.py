@@ -4,6 +4,7 @@ Short times to live keep a page quick while someone clicks about; a write calls 
 next read is fresh.
 """
 
+from dashboard.services import reports
 from dashboard.services.at_a_glance import overview
 from dashboard.services.comparisons import (
     comparison,
@@ -12,7 +13,6 @@ from dashboard.services.comparisons import (
     row_disagreement,
     run_choices,
     step_histories,
-    still_there,
 )
 from dashboard.services.endpoints import endpoint_views, version_numbers
 from dashboard.services.evidence import evidence_pack, model_card, pack_name
@@ -36,16 +36,4 @@ from dashboard.services.monitors import (
     monitored_models,
     unmonitored_models,
 )
-from dashboard.services.runs import (
-    artifact_preview,
-    artifacts,
-    children,
-    curve_metric,
-    curves,
-    experiments,
-    refresh_runs,
-    run,
-    run_table,
-    versions_of_run,
-)
-from dashboard.services.views import remove_view, save_view, saved_views
+from dashboard.services.runs import artifact_preview, artifacts, experiments, refresh_runs, run, run_table

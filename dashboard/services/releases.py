@@ -104,11 +104,3 @@ def deploy_history(model: str, environment: str) -> tuple[Record, ...]:
     from core.deploy.views import history
 
     return history(workspace(), EndpointKey(model, environment))
-
-
-def deploy_timeline(model: str, environment: str) -> str:
-    """The endpoint's history as Markdown."""
-    from core.deploy.types import EndpointKey
-    from core.deploy.views import timeline
-
-    return timeline(workspace(), EndpointKey(model, environment))
