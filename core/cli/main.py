@@ -24,6 +24,7 @@ from core.cli import (
     policy,
     registry,
     runs,
+    views,
 )
 from core.cli.compare import compare
 from core.cli.data import check_quality, validate_data
@@ -52,6 +53,7 @@ app.add_typer(lineage.app, name="lineage")
 app.add_typer(notify.app, name="notify")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(runs.app, name="runs")
+app.add_typer(views.app, name="views")
 app.command()(compare)
 app.command()(validate_data)
 app.command()(check_quality)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.experiments.told import told_run, told_table
 
 if TYPE_CHECKING:
     from core.experiments.runs import Runs
@@ -63,7 +64,7 @@ def search(
 
     Example: python -m core runs search --filter "metrics.auroc > 0.9 AND start_time > 7d ago" --output json
     """
-    found = _runs(tracking_uri, workspace).search(experiment, filter, order_by, max_runs)
+    found = told_table(_runs(tracking_uri, workspace).search(experiment, filter, order_by, max_runs))
     if output is Output.JSON:
         print_json(search_payload(found))
         return
@@ -83,7 +84,7 @@ def show(
 
     Example: python -m core runs show 3f2a9c0d1e5b4f6a8b7c9d0e1f2a3b4c --output json
     """
-    run = _runs(tracking_uri, workspace).run(run_id)
+    run = told_run(_runs(tracking_uri, workspace).run(run_id))
     if output is Output.JSON:
         print_json({"run": run_payload(run) | _more(run)})
         return
@@ -110,7 +111,7 @@ def export(
     """
     from core.compare.export import to_csv, to_latex, to_markdown
 
-    found = _runs(tracking_uri, workspace).search(experiment, filter, order_by, max_runs)
+    found = told_table(_runs(tracking_uri, workspace).search(experiment, filter, order_by, max_runs))
     names, rows = wide_table(found)
     write = {Format.CSV: to_csv, Format.MARKDOWN: to_markdown, Format.LATEX: to_latex}[format]
     typer.echo(write(names, rows), nl=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.compare.types import Item
 from core.errors import BadInput, NotFound
+from core.experiments.told import told_metrics
 
 if TYPE_CHECKING:
     from core.experiments.types import Run
@@ -84,7 +85,7 @@ def run_item(run: Run, ref: str, **of_version: object) -> Item:
         "experiment_id": run.experiment_id,
         "data_hash": run.data_hash,
         "params": run.params,
-        "metrics": run.metrics,
+        "metrics": told_metrics(run.metrics),
         "tags": {
             key: value
             for key, value in run.tags.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.compare.directions import base_name, direction, improves
 from core.compare.export import text
@@ -23,16 +23,42 @@ class Cell:
     value: object | None
     difference: float | None = None
     better: bool | None = None
+    verdict: Word | None = None
 
     @property
     def words(self) -> str:
-        """ "0.912 ▲ +0.012 better": the value, which way it moved, by how much, and what that means."""
+        """ "0.912 ▲ +0.012 better": the value, which way it moved, by how much, and what that means.
+
+        With a verdict only its "better" and "worse" are written; "=" is not distinguishable, "⊘" not comparable.
+        """
         shown = "missing" if self.value is None else text(self.value)
         if not self.difference:
             return shown
         arrow = "▲" if self.difference > 0 else "▼"
-        meaning = {True: " better", False: " worse", None: ""}[self.better]
+        by_direction = {True: " better", False: " worse", None: ""}[self.better]
+        meaning = {
+            None: by_direction, Word.BETTER: " better", Word.WORSE: " worse", Word.SAME: " =",
+            Word.NOT_COMPARABLE: " ⊘",
+        }[self.verdict]  # fmt: skip
         return f"{shown}  {arrow} {self.difference:+.3g}{meaning}"
+
+
+def cells_of(
+    comparison: Comparison, row: Row, declared: Mapping[str, str], said: Mapping[tuple[str, str], Word]
+) -> tuple[Cell, ...]:
+    """The row's cells with what :func:`said_of` said of each candidate."""
+    found = cells(row, comparison.baseline_index, declared)
+    if row.section is not Section.METRICS:
+        return found
+    return tuple(
+        replace(cell, verdict=said.get((item.ref, row.key)))
+        for cell, item in zip(found, comparison.items, strict=True)
+    )
+
+
+def said_of(comparison: Comparison) -> dict[tuple[str, str], Word]:
+    """The verdict's word by candidate and metric."""
+    return {(verdict.candidate, verdict.metric): verdict.word for verdict in comparison.verdicts}
 
 
 def cells(row: Row, baseline_index: int, declared: Mapping[str, str]) -> tuple[Cell, ...]:
@@ -85,12 +111,9 @@ def difference_table(
     parts = comparison.differences
     rows: Sequence[Row] = (*parts.differing, *parts.identical) if identical else parts.differing
     columns = ["part", "key", *unique_labels(comparison)]
+    said = said_of(comparison)
     return columns, [
-        [
-            row.section.value,
-            row.key,
-            *(cell.words for cell in cells(row, comparison.baseline_index, declared)),
-        ]
+        [row.section.value, row.key, *(cell.words for cell in cells_of(comparison, row, declared, said))]
         for row in rows
     ]
 

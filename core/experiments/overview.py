@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fnmatch
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.experiments.columns import as_array
@@ -37,17 +39,43 @@ def suggested_params(table: RunTable, limit: int = PARAMS_SHOWN) -> tuple[str, .
     return tuple(sorted(telling, key=lambda name: (wide[name].null_count, name))[:limit])
 
 
+def expanded(chosen: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """The names that were chosen, by themselves or by a pattern such as ``val_*``; each once, in that order."""
+    found: dict[str, None] = {}
+    known = set(names)
+    for item in chosen:
+        found |= dict.fromkeys([item] if item in known else fnmatch.filter(names, item))
+    return tuple(found)
+
+
+def evenly(values: pa.ChunkedArray, limit: int) -> pa.Array:
+    """At most ``limit`` positions of ``values``, evenly over their ranks: lowest and highest are among them."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ranked = pc.sort_indices(values).to_numpy()
+    if len(ranked) > limit:
+        ranked = ranked[np.unique(np.linspace(0, len(ranked) - 1, limit).round().astype(np.int64))]
+    return pa.array(np.sort(ranked))
+
+
 def own_tags(table: RunTable) -> tuple[str, ...]:
     """Tags that people set; MLflow's own bookkeeping is left out."""
     return tuple(name for name in table.tags.column_names if not name.startswith("mlflow."))
 
 
 def shown_columns(
-    table: RunTable, metrics: Sequence[str], params: Sequence[str], tags: Sequence[str] = ()
+    table: RunTable,
+    metrics: Sequence[str],
+    params: Sequence[str],
+    tags: Sequence[str] = (),
+    curves: Mapping[str, Sequence[float]] | None = None,
 ) -> pa.Table:
-    """One row a run: name, status, started, duration, user, git, data, then the chosen columns.
+    """One row a run: name, status, started, duration, curve, the chosen columns, user, git, data.
 
-    Metric columns are named ``metrics.<key>`` and so on. Chosen keys that no run has are left out.
+    Metric columns are named ``metrics.<key>`` and so on. Chosen keys that no run has are left out, and so is
+    ``curve`` (values over the steps by run id) when there are none.
     """
     import pyarrow as pa
 
@@ -58,6 +86,9 @@ def shown_columns(
         "started": frame["start_time"],
         "duration": frame["duration_s"],
     }
+    if curves:
+        drawn = [curves.get(run_id) for run_id in table.run_ids]
+        columns["curve"] = pa.array(drawn, pa.list_(pa.float64()))
     for prefix, wide, keys in (
         ("metrics", table.metrics, metrics),
         ("params", table.params, params),
@@ -97,12 +128,18 @@ def running(table: RunTable) -> int:
 
 
 def fingerprint(table: RunTable) -> str:
-    """A text that changes when the runs, their order or their statuses do."""
-    import hashlib
+    """A text that changes when the runs or their order do."""
+    return hashlib.sha256("\n".join(table.run_ids).encode()).hexdigest()[:16]
 
-    seen = hashlib.sha256()
-    for name in ("run_id", "status"):
-        seen.update("\n".join(table.attributes[name].to_pylist()).encode())
+
+def pulse(table: RunTable) -> str:
+    """A text that changes when what the table shows does: runs, statuses, and metrics of running runs."""
+    import pyarrow.compute as pc
+
+    going = table.take(pc.indices_nonzero(pc.equal(table.attributes["status"], "RUNNING")))
+    seen = hashlib.sha256(fingerprint(table).encode())
+    seen.update("\n".join(table.attributes["status"].to_pylist()).encode())
+    seen.update(repr(going.metrics.to_pydict()).encode())
     return seen.hexdigest()[:16]
 
 

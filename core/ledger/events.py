@@ -353,7 +353,8 @@ class VersionRegistered(Event):
 def kinds() -> Mapping[str, type[Event]]:
     """Every event kind by its name."""
     import core.ledger.alert_events
-    import core.ledger.report_events  # noqa: F401 - kinds in files of their own
+    import core.ledger.report_events
+    import core.ledger.view_events  # noqa: F401 - kinds in files of their own
 
     found: dict[str, type[Event]] = {}
     pending = [Event]

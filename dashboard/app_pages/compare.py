@@ -3,15 +3,19 @@
 import streamlit as st
 
 from core.compare.types import Comparison
-from core.compare.words import main_metric
-from core.errors import ModelDeskError
+from core.compare.words import difference_table, main_metric
+from core.errors import ModelDeskError, NotFound
 from dashboard import services
 from dashboard.parts import comparison as parts
 from dashboard.parts import comparison_tabs as tabs
+from dashboard.parts.export import export_menu
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.marks import plain
+from dashboard.parts.saved_views import saved_views
 
 PICKED = 300
+SIDE_BY_SIDE = 2
 
 page_header(
     "Compare", "Only what differs, measured against what is in production, and whether a difference is real."
@@ -62,7 +66,7 @@ def choose_baseline(comparison: Comparison) -> None:
 
     st.selectbox(
         "Baseline", list(labels), index=comparison.baseline_index, format_func=labels.__getitem__, key=key,
-        on_change=keep, help=f"Now: {comparison.baseline_reason}.", width=320,
+        on_change=keep, help=f"Now: {comparison.baseline_reason}.", width=230,
     )  # fmt: skip
 
 
@@ -84,8 +88,16 @@ try:
     comparison = services.comparison(tuple(refs), baseline)
 except ModelDeskError as error:
     show_failure(error)
-    if refs:
-        st.button("Start over", on_click=show, args=([],))
+    left = services.still_there(refs) if isinstance(error, NotFound) else ()
+    with st.container(horizontal=True):
+        if 0 < len(left) < len(refs):
+            gone = len(refs) - len(left)
+            st.button(
+                f"Compare without the {gone} that {'is' if gone == 1 else 'are'} gone", type="primary",
+                icon=":material/compare_arrows:", on_click=show, args=(list(left),),
+            )  # fmt: skip
+        if refs:
+            st.button("Start over", on_click=show, args=([],))
     st.stop()
 
 for sentence in comparison.warnings:
@@ -100,29 +112,42 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         index=metrics.index(main_metric(comparison, declared)) if metrics else None,
         key="metric",
         bind="query-params",
-        width=240,
+        width=150,
     )
     hidden = len(comparison.differences.identical)
     identical = st.toggle(
         f"Show {hidden} identical rows", key="identical", bind="query-params", disabled=not hidden
     )
-    with st.popover("Change selection", icon=":material/edit:"):
+    st.space("stretch")
+    with st.popover("Selection", icon=":material/edit:"):
         picker(refs)
+    saved_views("compare")
+    table = difference_table(comparison, declared, identical=identical)
+    export_menu("comparison", len(table[1]), lambda most: (table[0], table[1][:most]))
 
-left, right = st.columns([3, 2], gap="medium")
+beside = len(comparison.items) <= SIDE_BY_SIDE
+if metric and not beside:
+    parts.verdict_headline(comparison, metric)
+left, right = st.columns([3, 2], gap="medium") if beside else (st.container(), st.container())
 with left:
-    parts.difference_grid(comparison, declared, identical=identical)
+    parts.difference_grid(comparison, declared, identical=identical, first=metric)
     shown = f"{hidden} identical rows hidden. " if hidden and not identical else ""
-    st.caption(f"{shown}Baseline: {comparison.baseline.label} ({comparison.baseline_reason}).")
+    st.caption(
+        f"{shown}Baseline: {plain(comparison.baseline.label)} ({plain(comparison.baseline_reason)}). "
+        "= not distinguishable, ⊘ not comparable; colour tells which way is better, grey where nobody declared it."
+    )
 with right:
     if metric:
         parts.verdict_panel(comparison, metric)
+parts.run_links(comparison)
 
 views = {
     "Curves": lambda: tabs.curves_tab(comparison, declared),
     "Settings and seeds": lambda: tabs.groups_tab(comparison, metric),
     "What mattered": lambda: tabs.importance_tab(comparison, metric),
+    "Scatter": lambda: tabs.scatter_tab(comparison, metric),
     "Parallel coordinates": lambda: tabs.parallel_tab(comparison, metric),
+    "Versions": lambda: tabs.versions_tab(comparison, metric),
     "Where they disagree": lambda: tabs.rows_tab(comparison),
     "All verdicts": lambda: parts.verdict_grid(comparison),
 }
@@ -132,4 +157,3 @@ if metric:
         if tab.open:
             with tab:
                 draw()
-parts.links_and_exports(comparison, declared)

@@ -9,26 +9,23 @@ from core.experiments import overview
 from core.experiments.filter_types import FilterError
 from dashboard import services
 from dashboard.palette import ago
+from dashboard.parts import run_charts as charts
 from dashboard.parts import run_table as parts
+from dashboard.parts.export import export_menu
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.run_columns import choose_columns, choose_order, curve_name
+from dashboard.parts.saved_views import saved_views
+from dashboard.parts.search_box import clear_search, explain, search_box, searched
 
 ALL = "All experiments"
 REFRESH_SECONDS = 10
-SYNTAX = """
-| write | to find |
-|---|---|
-| `metrics.auroc > 0.9 AND start_time > 7d ago` | last week's good runs |
-| `params.model_type = 'random_forest' OR params.max_depth > 5` | by settings |
-| `status = 'FAILED'`, `name LIKE '%sweep%'`, `user = 'ana'` | by what a run is |
-| `duration > 5m`, `start_time >= '2026-11-01'` | by time |
-| `git_commit = '1a2b3c4'`, `dataset.digest = 'ab12'` | by code and data |
-| `metrics.f1 IS NULL`, `NOT (tags.stage LIKE 'dev%')` | what is missing or different |
-| `max(metrics.val_auroc) > 0.93` | by the best step: min, max, best |
-| `baseline` | a word in the name, or the beginning of the id |
 
-Every MLflow filter works as it is. Put keys with odd signs in `` `backticks` ``.
-"""
+
+def keep_experiment() -> None:
+    """The URL decides what is shown, so the choice goes there first."""
+    st.query_params["experiment"] = st.session_state["experiment"]
+
 
 page_header("Experiments", "Every run: find the good ones, see what they ran on, and compare them.")
 
@@ -48,38 +45,49 @@ if not any(item.runs is None or item.runs for item in found):
 
 counts = {item.name: item.runs for item in found}
 largest = max(counts, key=lambda name: counts[name] or 0)
-with st.container(horizontal=True, vertical_alignment="bottom"):
+declared = tuple(services.workspace().settings.metric_directions)
+where, what, whole = st.columns([2, 5.7, 2.3], gap="small")
+with where:
+    held = st.query_params.get("experiment", largest)
+    st.session_state["experiment"] = held if held in counts else ALL if held == ALL else largest
     experiment = st.selectbox(
         "Experiment",
         [*counts, ALL],
-        index=list(counts).index(largest),
         key="experiment",
-        bind="query-params",
-        width=240,
+        on_change=keep_experiment,
+        label_visibility="collapsed",
     )
-    text = st.text_input(
-        "Search",
-        key="q",
-        bind="query-params",
-        placeholder="metrics.auroc > 0.9 AND start_time > 7d ago",
-        icon=":material/search:",
-    )
-    with st.popover("Syntax", icon=":material/help:"):
-        st.markdown(SYNTAX)
+    # Always in the URL, unlike a bound widget's default: which experiment is the largest changes with time.
+    st.query_params["experiment"] = experiment
+with whole, st.container(horizontal=True, gap="small"):
+    saved_views("experiments")
+    controls = st.container(horizontal=True, width="content")
+scope = None if experiment == ALL else experiment
+try:
+    everything = services.run_table(scope, "", "")
+except ModelDeskError as error:
+    show_failure(error)
+    st.button("Try again", icon=":material/refresh:", on_click=services.refresh_runs)
+    st.stop()
+with what:
+    search_box(everything)
+text = searched()
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    actions = st.container(horizontal=True, width="content")
+    st.space("stretch")
+    shown_as = st.segmented_control(
+        "Show", charts.SHOWN, default=charts.TABLE, required=True, key="show", bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
     view = st.popover("Columns and order", icon=":material/view_column:")
     with view:
-        order = st.text_input(
-            "Order by", key="order", bind="query-params", placeholder="newest first",
-            help="Such as `metrics.auroc DESC, start_time`. A click on a column sorts what is shown.",
-        )  # fmt: skip
-    controls = st.container(horizontal=True, vertical_alignment="bottom", width="content")
+        order = choose_order(everything, declared)
 
 try:
-    table = services.run_table(None if experiment == ALL else experiment, text, order)
+    table = services.run_table(scope, text, order)
 except FilterError as error:
-    where = "Order by" if error.text == order and error.text != text else "Search"
-    st.error(f"**{where}: {error.problem}** {error.way_out}", icon=":material/error:")
-    st.code(f"{error.text}\n{' ' * error.position}^", language=None)
+    explain(error, "Order" if error.text == order and error.text != text else "Search")
     st.stop()
 except ModelDeskError as error:
     show_failure(error)
@@ -89,38 +97,42 @@ if not len(table):
     with st.container(border=True):
         st.markdown("#### :material/search_off: No run matches")
         st.markdown("Loosen the search, or look in all experiments.")
-        st.button("Clear the search", on_click=lambda: st.session_state.update(q=""), disabled=not text)
+        st.button("Clear the search", on_click=clear_search, disabled=not text)
     st.stop()
 
-declared = tuple(services.workspace().settings.metric_directions)
 with view:
-    shown = parts.choose_columns(table, declared)
+    shown = choose_columns(everything, table, declared)
 with controls:
-    parts.export_menu(shown)
-actions = st.container(horizontal=True, vertical_alignment="center")
-state = overview.fingerprint(table)
-rows = parts.run_grid(shown, f"runs {state}", one_experiment=experiment != ALL)
+    export_menu("runs", len(table), lambda most: parts.written(shown, most))
+picked: list[int] = []
+if shown_as == charts.SCATTER:
+    picked = charts.scatter(table, declared)
+elif shown_as == charts.PARALLEL:
+    charts.parallel(table, declared)
+state, pulse = overview.fingerprint(table), overview.pulse(table)
+rows = picked or parts.run_grid(shown, f"runs {state}", one_experiment=scope is not None, curve=curve_name())
 with actions:
     parts.selection_actions([shown["run_id"][row].as_py() for row in rows])
-    st.space("stretch")
-    st.caption(
-        f"{table.total:,} runs"
-        + (f", {overview.running(table):,} running" if overview.running(table) else "")
-    )
 
 
 @st.fragment(run_every=REFRESH_SECONDS if overview.running(table) and not rows else None)
 def freshness() -> None:
-    """How old the table is; while runs are running it looks again, unless a selection would be lost."""
+    """How many runs and how old; while some are running it looks again, unless a selection would be lost."""
     try:
-        latest = services.run_table(None if experiment == ALL else experiment, text, order)
+        latest = services.run_table(scope, text, order)
     except ModelDeskError as error:
         st.caption(f":material/warning: {error.what}")
         return
-    if overview.fingerprint(latest) != state:
+    if overview.pulse(latest) != pulse:
         st.rerun()
+    going = overview.running(latest)
+    count = f"{table.total:,} of {len(everything):,} runs" if text else f"{table.total:,} runs"
     read = "read directly" if latest.source == "direct" else "asked over HTTP"
-    st.caption(f"MLflow's store, {read} {ago(latest.as_of, datetime.now(UTC))}.")
+    st.caption(
+        f"{count}{f', {going:,} running' if going else ''} · MLflow's store, {read} "
+        f"{ago(latest.as_of, datetime.now(UTC))}"
+        + (f" · looks again every {REFRESH_SECONDS} s while runs are running" if going and not rows else "")
+    )
 
 
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -7,14 +7,12 @@ import streamlit as st
 
 from core.errors import ModelDeskError
 from dashboard import services
-from dashboard.charts.histories import history_chart, with_steps
 from dashboard.palette import MISSING, ago, duration, moment, number, short_hash
+from dashboard.parts import run_details as parts
 from dashboard.parts.artifacts import artifact_browser
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
-from dashboard.parts.marks import current_palette, status_badge
-
-CURVES = 12
+from dashboard.parts.marks import status_badge
 
 run_id = st.query_params.get("run", "")
 if not run_id:
@@ -36,18 +34,23 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if run.lifecycle_stage == "deleted":
         st.badge("DELETED", icon=":material/delete:", color="orange")
     st.page_link(
-        "app_pages/experiments.py",
-        label=run.experiment,
-        icon=":material/science:",
+        "app_pages/experiments.py", label=run.experiment, icon=":material/science:",
         query_params={"experiment": run.experiment},
-    )
+    )  # fmt: skip
     st.page_link(
-        "app_pages/compare.py",
-        label="Compare with production",
-        icon=":material/compare_arrows:",
+        "app_pages/compare.py", label="Compare with production", icon=":material/compare_arrows:",
         query_params={"runs": run.run_id},
-    )
-    st.page_link("app_pages/lineage.py", label="Lineage", icon=":material/account_tree:")
+    )  # fmt: skip
+    st.page_link(
+        "app_pages/lineage.py", label="Lineage", icon=":material/account_tree:",
+        query_params={"find": f"run:{run.run_id}"},
+    )  # fmt: skip
+    for version in services.versions_of_run(run.run_id):
+        aliases = f" @{', @'.join(version.aliases)}" if version.aliases else ""
+        st.page_link(
+            "app_pages/version.py", label=f"{version.model} v{version.version}{aliases}",
+            icon=":material/inventory_2:", query_params={"model": version.model, "version": str(version.version)},
+        )  # fmt: skip
     if run.parent_run_id:
         st.page_link(
             "app_pages/run.py", label="Parent run", icon=":material/arrow_upward:",
@@ -55,55 +58,37 @@ with st.container(horizontal=True, vertical_alignment="center"):
         )  # fmt: skip
 
 facts = {
-    "Started": f"{moment(run.start_time)} ({ago(run.start_time, datetime.now(UTC))})",
+    "Started": f"{moment(run.start_time)}, {ago(run.start_time, datetime.now(UTC))}",
     "Duration": duration(run.duration_s),
     "By": run.user or MISSING,
     "Git commit": short_hash(run.git_commit),
     "Data": short_hash(run.data_hash),
 }
-for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
+for column, (label, value) in zip(st.columns([3, 1, 1, 1, 1]), facts.items(), strict=True):
     with column:
         st.caption(label)
         st.text(value)
 
+own = [name for name in sorted(run.metrics) if not name.startswith(parts.SYSTEM)]
 left, right = st.columns(2, gap="medium")
 with left:
     st.subheader("Metrics", anchor=False)
-    if run.metrics:
-        values = [{"metric": key, "last value": number(run.metrics[key])} for key in sorted(run.metrics)]
-        st.dataframe(pd.DataFrame(values), hide_index=True, alt="Metrics of the run")
-    else:
-        st.info("This run has logged no metric.", icon=":material/info:")
+    parts.pairs("metric", "last value", {name: number(run.metrics[name]) for name in own}, "no metric")
 with right:
     st.subheader("Params", anchor=False)
-    if run.params:
-        settings = [{"param": key, "value": run.params[key]} for key in sorted(run.params)]
-        st.dataframe(pd.DataFrame(settings), hide_index=True, alt="Params of the run")
-    else:
-        st.info("This run has logged no param.", icon=":material/info:")
+    parts.pairs("param", "value", run.params, "no param")
 
-try:
-    histories = [
-        history for name in sorted(run.metrics) for history in services.step_histories((run.run_id,), name)
-    ]
-except ModelDeskError as error:
-    show_failure(error)
-    histories = []
-curves = with_steps(histories)
-if curves:
-    st.subheader("Over the steps", anchor=False)
-    for start in range(0, min(len(curves), CURVES), 2):
-        for column, history in zip(st.columns(2), curves[start : start + 2], strict=False):
-            chart = history_chart(history, current_palette(), color=curves.index(history))
-            column.plotly_chart(chart, key=f"curve {history.metric}", alt=f"{history.metric} over steps")
-            if history.reduced:
-                column.caption(f"{len(history.steps):,} of {history.points:,} points: {history.reduced}.")
-    if len(curves) > CURVES:
-        st.caption(f"The first {CURVES} of {len(curves)} curves; Compare draws any of them.")
+parts.curves(run, own, "Over the steps", "curves")
+system = [name for name in sorted(run.metrics) if name.startswith(parts.SYSTEM)]
+if system:
+    parts.curves(run, system, "System metrics", "system")
 
-st.subheader("Data sets and tags", anchor=False)
+st.subheader("Artifacts", anchor=False)
+artifact_browser(run.run_id)
+
 left, right = st.columns(2, gap="medium")
 with left:
+    st.subheader("Data sets", anchor=False)
     if run.datasets:
         inputs = [
             {"data set": item.name, "digest": item.digest, "used for": item.context or MISSING}
@@ -112,12 +97,7 @@ with left:
         st.dataframe(pd.DataFrame(inputs), hide_index=True, alt="Data sets of the run")
     else:
         st.info("This run logged no data set (mlflow.log_input).", icon=":material/database:")
-with right, st.expander(f"{len(run.tags)} tags"):
-    st.dataframe(
-        pd.DataFrame([{"tag": key, "value": run.tags[key]} for key in sorted(run.tags)]),
-        hide_index=True,
-        alt="Tags of the run",
-    )
-
-st.subheader("Artifacts", anchor=False)
-artifact_browser(run.run_id)
+with right:
+    st.subheader("Tags", anchor=False)
+    parts.pairs("tag", "value", run.tags, "no tag")
+parts.nested(run)

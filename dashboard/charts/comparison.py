@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
 PARALLEL_LIMIT = 500
 PARALLEL_AXES = 8
+PNG = {
+    "displaylogo": False,
+    "toImageButtonOptions": {"format": "png", "filename": "model-desk", "scale": 2},
+    "modeBarButtonsToRemove": ["autoScale2d", "zoomIn2d", "zoomOut2d"],
+}
+"""Plotly's own buttons, without the ones nobody needs; the camera saves the chart as a PNG of twice its size."""
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _ROW = 34
+_NAMED_LINES = 24
 
 
 def interval_chart(verdicts: Sequence[Verdict], labels: Mapping[str, str], palette: Palette) -> go.Figure:
@@ -48,8 +55,9 @@ def interval_chart(verdicts: Sequence[Verdict], labels: Mapping[str, str], palet
                 showlegend=False,
             )
         )
+    figure.update_layout(margin={"r": 28})
     figure.add_vline(x=0, line={"color": palette.muted, "dash": "dot", "width": 1})
-    figure.update_xaxes(title="difference to the baseline, 95 % interval", tickformat="+.3~g")
+    figure.update_xaxes(title="difference, 95 % interval", tickformat="+.3~g")
     return figure.update_yaxes(autorange="reversed", automargin=True)
 
 
@@ -61,22 +69,29 @@ def step_chart(
     x: str = "step",
     log: bool = False,
     best: str | None = None,
+    smoothing: float = 0.0,
 ) -> go.Figure:
-    """A metric over steps, or over ``x="relative time"``; ``best`` ("higher", "lower") draws best so far."""
+    """A metric over steps, or over ``x="relative time"``; ``best`` ("higher", "lower") draws best so far.
+
+    ``smoothing`` (0 to below 1) is the weight of what came before; the values as logged stay visible beneath.
+    """
     figure = _figure(palette, height=420)
     for index, history in enumerate(histories):
-        figure.add_trace(
-            go.Scatter(
-                x=(history.times - history.times[:1]) / 1000 if x == "relative time" else history.steps,
-                y=_best_so_far(history.values, best) if best else history.values,
-                name=labels[history.run_id],
-                mode="lines" if len(history.steps) > 1 else "markers",
-                line={
-                    "color": palette.series[index % len(palette.series)],
-                    "dash": _DASHES[index // len(palette.series) % len(_DASHES)],
-                },
+        across = (history.times - history.times[:1]) / 1000 if x == "relative time" else history.steps
+        values = _best_so_far(history.values, best) if best else history.values
+        line = {
+            "color": palette.series[index % len(palette.series)],
+            "dash": _DASHES[index // len(palette.series) % len(_DASHES)],
+        }
+        mode = "lines" if len(history.steps) > 1 else "markers"
+        if smoothing:
+            faint = go.Scatter(
+                x=across, y=values, mode=mode, line=line, opacity=0.25, showlegend=False, hoverinfo="skip"
             )
-        )
+            figure.add_trace(faint)
+        shown = _smoothed(values, smoothing) if smoothing else values
+        figure.add_trace(go.Scatter(x=across, y=shown, name=labels[history.run_id], mode=mode, line=line))
+    figure.update_layout(showlegend=1 < len(histories) <= _NAMED_LINES)
     figure.update_xaxes(title="seconds since the first value" if x == "relative time" else "step")
     title = histories[0].metric if histories else ""
     figure.update_yaxes(title=f"{title}, best so far" if best else title, type="log" if log else "linear")
@@ -94,6 +109,22 @@ def group_chart(groups: Sequence[Group], names: Sequence[str], metric: str, pale
         figure.add_trace(_marks(points, name, palette.series[0], "circle-open", 8))
         figure.add_trace(_marks([found.mean], name, palette.text, "line-ns-open", 16, found.sd))
     figure.update_xaxes(title=f"{metric}: runs, mean and standard deviation")
+    return figure.update_yaxes(autorange="reversed", automargin=True)
+
+
+def box_chart(groups: Sequence[Group], names: Sequence[str], metric: str, palette: Palette) -> go.Figure:
+    """One box a setting (quartiles, whiskers of 1.5 ranges), with every run as a point."""
+    figure = _figure(palette, height=110 + (_ROW + 10) * len(groups))
+    for name, group in zip(names, groups, strict=True):
+        points = [item.metrics[metric] for item in group.items if metric in item.metrics]
+        figure.add_trace(
+            go.Box(
+                x=points, name=name, boxpoints="all", pointpos=0, jitter=0.4, showlegend=False,
+                line={"color": palette.series[0], "width": 1.5}, marker={"size": 5, "opacity": 0.7},
+                hovertemplate="%{x:.5g}<extra></extra>",
+            )
+        )  # fmt: skip
+    figure.update_xaxes(title=f"{metric}: quartiles and every run")
     return figure.update_yaxes(autorange="reversed", automargin=True)
 
 
@@ -155,7 +186,7 @@ def parallel_chart(axes: Sequence[tuple[str, Sequence[object]]], palette: Palett
 
 
 def _dimension(name: str, values: Sequence[object]) -> dict[str, object]:
-    numbers = [_number(value) for value in values]
+    numbers = [number_of(value) for value in values]
     if all(number is not None for number in numbers):
         return {"label": name, "values": numbers}
     words = sorted({str(value) for value in values})
@@ -169,7 +200,8 @@ def _dimension(name: str, values: Sequence[object]) -> dict[str, object]:
     }
 
 
-def _number(value: object) -> float | None:
+def number_of(value: object) -> float | None:
+    """A logged value as a finite number; None for words, NaN and infinities."""
     try:
         number = float(str(value))
     except ValueError:
@@ -189,6 +221,13 @@ def _marks(
         hovertemplate="%{x:.5g}<extra></extra>",
         showlegend=False,
     )
+
+
+def _smoothed(values: Sequence[float], weight: float) -> Sequence[float]:
+    """Exponential moving average without the bias of its start; NaN is passed over."""
+    import pandas as pd
+
+    return pd.Series(values).ewm(alpha=1 - weight).mean().to_numpy()
 
 
 def _best_so_far(values: Sequence[float], towards: str) -> Sequence[float]:

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import ModelDeskError
-from core.experiments.preview import Preview, preview_of
+from core.experiments.preview import TABLE_BYTES, Preview, boxed, preview_of, without_small_counts
+from core.experiments.table_summary import TableSummary, is_mlflow_table, summary
 from core.experiments.types import Artifact
 from dashboard import services
-from dashboard.palette import MISSING
+from dashboard.palette import MISSING, number
 from dashboard.parts.failure import show_failure
 
 WALKED = 200
@@ -37,10 +38,8 @@ def artifact_browser(run_id: str) -> None:
         if len(files) == WALKED:
             st.caption(f"The first {WALKED} files.")
     with right:
-        chosen = st.selectbox(
-            "Look at", files, format_func=lambda file: file.path, key=f"artifact of {run_id}"
-        )
-        _show(run_id, chosen)
+        chosen = st.selectbox("Look at", [file.path for file in files], key="artifact", bind="query-params")
+        _show(run_id, next(file for file in files if file.path == chosen))
 
 
 def _files(run_id: str) -> list[Artifact]:
@@ -58,17 +57,49 @@ def _show(run_id: str, file: Artifact) -> None:
         st.info(reason, icon=":material/visibility_off:")
         return
     try:
-        content = services.artifact_preview(run_id, file.path)
+        content = services.artifact_preview(run_id, file.path, TABLE_BYTES if kind is Preview.TABLE else None)
+        _draw(kind, file.path, content)
     except ModelDeskError as error:
         show_failure(error)
-        return
+
+
+def _draw(kind: Preview, path: str, content: bytes) -> None:
     text = content.decode("utf-8", "replace")
     if kind is Preview.IMAGE:
-        st.image(content, caption=file.path)
+        st.image(content, caption=path)
+    elif kind is Preview.TABLE:
+        _show_summary(summary(path, content))
+    elif kind is Preview.HTML:
+        st.caption("Shown in a sandbox: its scripts do not run and nothing is loaded from elsewhere.")
+        st.iframe(boxed(text), height=460, alt=path)
     elif kind is Preview.JSON and (parsed := _parsed(text)) is not None:
-        st.json(parsed)
+        if is_mlflow_table(parsed):
+            _show_summary(summary(path, content))
+        else:
+            st.json(without_small_counts(parsed))
     else:
         st.code(text, language=None, height=420)
+
+
+def _show_summary(found: TableSummary) -> None:
+    st.caption(f"{found.rows} rows, {len(found.columns)} columns. Rows may be patients, so none is shown.")
+    st.dataframe(
+        pd.DataFrame(
+            [
+                {
+                    "column": column.name,
+                    "kind": column.kind,
+                    "with a value": str(column.present),
+                    "without": str(column.missing),
+                    "mean": number(column.mean),
+                    "sd": number(column.sd),
+                }
+                for column in found.columns
+            ]
+        ),
+        hide_index=True,
+        alt="Columns of the table",
+    )
 
 
 def _parsed(text: str) -> dict | list | None:

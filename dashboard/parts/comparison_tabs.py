@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from core.compare.directions import direction
 from core.compare.grouping import collapse
-from core.compare.types import Comparison, Direction, Section
+from core.compare.types import Comparison, Direction, Item, Section
 from core.compare.words import unique_labels
+from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.charts import comparison as charts
+from dashboard.charts.population import scatter_chart
+from dashboard.charts.registry import metric_over_versions
 from dashboard.parts.comparison import labels_of
-from dashboard.parts.marks import current_palette
+from dashboard.parts.failure import show_failure
+from dashboard.parts.marks import current_palette, plain
+
+POINTS, BOX = "points and mean", "box"
 
 
 def curves_tab(comparison: Comparison, declared: Mapping[str, str]) -> None:
@@ -25,7 +32,12 @@ def curves_tab(comparison: Comparison, declared: Mapping[str, str]) -> None:
         key=lambda name: (not name.startswith("val"), name),
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        metric = st.selectbox("Metric over steps", names, key="curve", bind="query-params", width=280)
+        runs = tuple(item.run_id for item in comparison.items if item.run_id)
+        suggested = services.curve_metric(runs, names)
+        metric = st.selectbox(
+            "Metric over steps", names, index=names.index(suggested) if suggested in names else 0, key="curve",
+            bind="query-params", width=280,
+        )  # fmt: skip
         axis = st.segmented_control(
             "Against",
             ["step", "relative time"],
@@ -40,10 +52,13 @@ def curves_tab(comparison: Comparison, declared: Mapping[str, str]) -> None:
             "Best so far", key="best", bind="query-params", disabled=towards is Direction.UNKNOWN,
             help="Needs a declared direction of the metric.",
         )  # fmt: skip
+        smoothing = st.slider(
+            "Smoothing", 0.0, 0.95, 0.0, 0.05, key="smooth", bind="query-params", width=160,
+            help="Exponential moving average; the logged values stay visible beneath.",
+        )  # fmt: skip
     labels = {
         item.run_id: name for item, name in zip(comparison.items, unique_labels(comparison), strict=True)
     }
-    runs = tuple(run_id for run_id in labels if run_id)
     histories = services.step_histories(runs, metric)
     if not any(len(history.steps) > 1 for history in histories):
         st.info(
@@ -54,9 +69,16 @@ def curves_tab(comparison: Comparison, declared: Mapping[str, str]) -> None:
     shown = best and towards is not Direction.UNKNOWN
     st.plotly_chart(
         charts.step_chart(
-            histories, labels, current_palette(), x=axis, log=log, best=towards.value if shown else None
+            histories,
+            labels,
+            current_palette(),
+            x=axis,
+            log=log,
+            best=towards.value if shown else None,
+            smoothing=smoothing,
         ),
         key="curves",
+        config=charts.PNG,
         alt=f"{metric} over {axis}",
     )
     reduced = [history for history in histories if history.reduced]
@@ -71,10 +93,14 @@ def groups_tab(comparison: Comparison, metric: str) -> None:
     runs = [item for item in comparison.items if item.run_id]
     params = [row.key for row in comparison.differences.differing if row.section is Section.PARAMS]
     tags = [f"tags.{row.key}" for row in comparison.differences.differing if row.section is Section.TAGS]
-    by = st.multiselect(
-        "Group by", params + tags, key="by", bind="query-params",
-        placeholder="all params except the seed", help="Nothing chosen: runs that differ in their seed alone.",
-    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.multiselect(
+            "Group by", params + tags, key="by", bind="query-params",
+            placeholder="all params except the seed", help="Nothing chosen: runs that differ in their seed alone.",
+        )  # fmt: skip
+        drawn = st.segmented_control(
+            "Draw", [POINTS, BOX], default=POINTS, required=True, key="draw", bind="query-params"
+        )
     groups = collapse(runs, by or None)
     varying = by or [key for key in params if any(dict(group.setting).get(key) for group in groups)]
     names = [_setting_name(dict(group.setting), varying) for group in groups]
@@ -91,8 +117,12 @@ def groups_tab(comparison: Comparison, metric: str) -> None:
         column_order=["setting", "runs", metric, *(key for key in metrics if key != metric)],
         alt="Mean, standard deviation and number of runs by setting",
     )
+    chart = charts.box_chart if drawn == BOX else charts.group_chart
     st.plotly_chart(
-        charts.group_chart(groups, names, metric, current_palette()), key="groups", alt=f"{metric} by setting"
+        chart(groups, names, metric, current_palette()),
+        key="groups",
+        config=charts.PNG,
+        alt=f"{metric} by setting",
     )
 
 
@@ -111,7 +141,10 @@ def importance_tab(comparison: Comparison, metric: str) -> None:
         return
     st.caption(found.caveat)
     st.plotly_chart(
-        charts.importance_chart(found, current_palette()), key="importance", alt=f"What {metric} depends on"
+        charts.importance_chart(found, current_palette()),
+        key="importance",
+        config=charts.PNG,
+        alt=f"What {metric} depends on",
     )
     st.dataframe(
         pd.DataFrame(
@@ -150,12 +183,87 @@ def parallel_tab(comparison: Comparison, metric: str) -> None:
     axes = [(key, [item.params[key] for item in drawn]) for key in chosen]
     axes.append((metric, [item.metrics[metric] for item in drawn]))
     st.plotly_chart(
-        charts.parallel_chart(axes, current_palette()), theme=None, key="parallel", alt="Parallel coordinates"
+        charts.parallel_chart(axes, current_palette()),
+        theme=None,
+        key="parallel",
+        config=charts.PNG,
+        alt="Parallel coordinates",
     )
     st.caption(
         f"{len(drawn)} of {len(comparison.items)} runs (at most {charts.PARALLEL_LIMIT} lines are drawn), "
         f"{len(chosen)} of {len(rows)} differing params."
     )
+
+
+def scatter_tab(comparison: Comparison, metric: str) -> None:
+    """Any two numbers of the compared items against each other."""
+    items = comparison.items
+    axes = _numbers(items)
+    if len(axes) < 2:
+        st.info("A scatter needs two numbers that the items have.", icon=":material/info:")
+        return
+    names = sorted(axes, key=lambda name: (name != metric, name not in items[0].metrics, name))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        across = st.selectbox("Across", names, index=1, key="x", bind="query-params", width=240)
+        up = st.selectbox("Up", names, key="y", bind="query-params", width=240)
+    x, y = axes[across], axes[up]
+    kept = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    labels = unique_labels(comparison)
+    kinds = [
+        "baseline" if index == comparison.baseline_index else "candidates" for index in range(len(items))
+    ]
+    figure, _ = scatter_chart(
+        x[kept], y[kept], [labels[index] for index in kept], current_palette(), labels=(across, up),
+        color=("", [kinds[index] for index in kept]),
+    )  # fmt: skip
+    st.plotly_chart(figure, key="compared scatter", config=charts.PNG, alt=f"{up} against {across}")
+    if len(kept) < len(items):
+        st.caption(f"{len(kept)} of {len(items)} have both numbers.")
+
+
+def _numbers(items: Sequence[Item]) -> dict[str, np.ndarray]:
+    """Metrics, and params that are numbers, by name; NaN where an item has none."""
+    found: dict[str, np.ndarray] = {}
+    for section, prefix in ((Section.METRICS, ""), (Section.PARAMS, "params.")):
+        for key in sorted(set().union(*(item.section(section) for item in items))):
+            values = np.array(
+                [charts.number_of(item.section(section).get(key)) for item in items], dtype=float
+            )
+            if np.isfinite(values).any():
+                found[prefix + key] = values
+    return found
+
+
+def versions_tab(comparison: Comparison, metric: str) -> None:
+    """The metric over every registered version of the model that is compared."""
+    models = sorted({item.model for item in comparison.items if item.model})
+    if not models:
+        st.info(
+            "None of these belongs to a registered model. The Registry page shows a metric over versions.",
+            icon=":material/inventory_2:",
+        )
+        return
+    for model in models:
+        try:
+            entries = services.versions(model)
+        except ModelDeskError as error:
+            show_failure(error)
+            continue
+        points = [
+            (entry.version.version, entry.run.metrics[metric])
+            for entry in entries
+            if entry.run and _drawable(entry.run.metrics.get(metric))
+        ]
+        if not points:
+            st.info(f"No version of {model} has {metric}.", icon=":material/info:")
+            continue
+        champion = services.champion(model)
+        live = champion.version.version if champion else None
+        st.plotly_chart(
+            metric_over_versions(points, metric, live, current_palette()), key=f"versions {model}", config=charts.PNG,
+            alt=f"{metric} over the versions of {model}",
+        )  # fmt: skip
+        st.caption(f"{len(points)} of {len(entries)} versions of {plain(model)} have {plain(metric)}.")
 
 
 def _drawable(value: float | None) -> bool:
@@ -166,9 +274,10 @@ def rows_tab(comparison: Comparison) -> None:
     """Where the baseline and one candidate disagree; groups of rows, never a row."""
     labels = labels_of(comparison)
     candidates = [item for item in comparison.items if item is not comparison.baseline]
-    candidate = st.selectbox(
-        "Candidate", candidates, format_func=lambda item: labels[item.ref], key="rows_of", width=360
-    )
+    by_label = {labels[item.ref]: item for item in candidates}
+    candidate = by_label[
+        st.selectbox("Candidate", list(by_label), key="candidate", bind="query-params", width=360)
+    ]
     found = services.row_disagreement(comparison.baseline, candidate)
     if isinstance(found, str):
         st.info(found, icon=":material/info:")

@@ -1,53 +1,27 @@
-"""The table of runs, its column chooser, and what to do with the runs that are selected."""
+"""The table of runs, and what to do with the runs that are selected."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
-from core.compare.export import to_csv, to_latex, to_markdown
-from core.experiments import overview
-from core.experiments.types import RunTable
 from dashboard.palette import mark
 
-PASTED_RUNS = 1000
 COMPARED_RUNS = 500
 HEIGHT = 560
+SELECTED = "selected"
+SHORT_ID = 8
+KEPT_RUNS = 50
 
 
-def choose_columns(table: RunTable, declared: Sequence[str]) -> pa.Table:
-    """What to show of the runs; kept in the URL once somebody chose."""
-    offered = {
-        "metrics": table.metrics.column_names,
-        "params": table.params.column_names,
-        "tags": list(overview.own_tags(table)),
-    }
-    suggested = {
-        "metrics": overview.suggested_metrics(table, declared),
-        "params": overview.suggested_params(table),
-        "tags": (),
-    }
-    chosen = {}
-    for kind, names in offered.items():
-        held = st.query_params.get(kind)
-        asked = held.split(",") if held else [] if held == "" else suggested[kind]
-        chosen[kind] = st.multiselect(
-            f"{kind.capitalize()} ({len(names):,})",
-            names,
-            default=[name for name in asked if name in names],
-            key=f"{kind} of {overview.fingerprint(table)}",
-            placeholder="type to find one",
-        )
-        if held is not None or tuple(chosen[kind]) != tuple(suggested[kind]):
-            st.query_params[kind] = ",".join(chosen[kind])
-    return overview.shown_columns(table, chosen["metrics"], chosen["params"], chosen["tags"])
+def run_grid(shown: pa.Table, key: str, *, one_experiment: bool, curve: str = "") -> list[int]:
+    """The table; returns the positions of the selected runs, which the URL keeps.
 
-
-def run_grid(shown: pa.Table, key: str, *, one_experiment: bool) -> list[int]:
-    """The table; returns the positions of the selected runs. Pass a new ``key`` when the runs change."""
+    Pass a new ``key`` when the runs change. ``curve`` names the metric of the column of curves.
+    """
     words = pc.unique(shown["status"]).to_pylist()
     marks = pa.array([mark(word).text for word in words], pa.string())
     statuses = marks.take(pc.index_in(shown["status"], value_set=pa.array(words, pa.string())))
@@ -59,15 +33,34 @@ def run_grid(shown: pa.Table, key: str, *, one_experiment: bool) -> list[int]:
         hide_index=True,
         height=HEIGHT if frame.num_rows > 14 else "auto",
         column_order=[name for name in frame.column_names if name not in hidden],
-        column_config=_columns(frame),
+        column_config=_columns(frame, curve),
         on_select="rerun",
         selection_mode="multi-row",
+        selection_default={"selection": {"rows": _rows_in_url(frame)}},
         alt="Runs, one a row",
     )
-    return [row for row in event.selection.rows if row < frame.num_rows]
+    rows = [row for row in event.selection.rows if row < frame.num_rows]
+    _keep_in_url([frame["run_id"][row].as_py() for row in rows])
+    return rows
 
 
-def _columns(frame: pa.Table) -> dict[str, object]:
+def _rows_in_url(frame: pa.Table) -> list[int]:
+    written = [part for part in st.query_params.get(SELECTED, "").split(",") if len(part) == SHORT_ID]
+    if not written:
+        return []
+    short = pc.utf8_slice_codeunits(frame["run_id"], 0, SHORT_ID)
+    return pc.indices_nonzero(pc.is_in(short, value_set=pa.array(written, pa.string()))).to_pylist()
+
+
+def _keep_in_url(run_ids: Sequence[str]) -> None:
+    text = ",".join(run_id[:SHORT_ID] for run_id in run_ids[:KEPT_RUNS])
+    if text:
+        st.query_params[SELECTED] = text
+    else:
+        st.query_params.pop(SELECTED, None)
+
+
+def _columns(frame: pa.Table, curve: str) -> dict[str, object]:
     column = st.column_config
     found: dict[str, object] = {
         "name": column.TextColumn("run", pinned=True, width="medium"),
@@ -79,6 +72,7 @@ def _columns(frame: pa.Table) -> dict[str, object]:
         "git": column.TextColumn("git", help="commit of the code", width="small"),
         "data": column.TextColumn("data", help="content hash of the training data", width="small"),
         "run_id": column.TextColumn("run id", width="small"),
+        "curve": column.LineChartColumn(curve, width=130, help=f"{curve} over its steps"),
     }
     for name in frame.column_names:
         kind, _, key = name.partition(".")
@@ -87,6 +81,13 @@ def _columns(frame: pa.Table) -> dict[str, object]:
         elif kind in ("params", "tags") and key:
             found[name] = column.TextColumn(key, help=name)
     return found
+
+
+def written(shown: pa.Table, most: int | None) -> tuple[list[str], list[list[object]]]:
+    """Names and rows of the table as shown, without its pictures; at most ``most`` rows."""
+    rows = shown.drop_columns([name for name in ("curve",) if name in shown.column_names]).slice(0, most)
+    cells = zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    return rows.column_names, [list(row) for row in cells]
 
 
 def selection_actions(run_ids: Sequence[str]) -> None:
@@ -131,33 +132,3 @@ def _go(
         type="primary" if primary else "secondary",
     ):
         st.switch_page(f"app_pages/{page}.py", query_params=query)
-
-
-def export_menu(shown: pa.Table) -> None:
-    """The table as it is shown, as files; written only when asked for."""
-    with st.popover("Export", icon=":material/download:"):
-        for label, write, suffix, mime, most in (
-            ("CSV", to_csv, "csv", "text/csv", None),
-            ("Markdown", to_markdown, "md", "text/markdown", PASTED_RUNS),
-            ("LaTeX", to_latex, "tex", "text/x-tex", PASTED_RUNS),
-        ):
-            st.download_button(
-                label,
-                _writer(shown, write, most),
-                f"runs.{suffix}",
-                mime,
-                key=f"export {suffix}",
-                on_click="ignore",
-                help=f"the first {most:,} runs" if most and shown.num_rows > most else None,
-            )
-
-
-def _writer(
-    shown: pa.Table, write: Callable[[Sequence[str], Sequence[Sequence[object]]], str], most: int | None
-) -> Callable[[], bytes]:
-    def written() -> bytes:
-        rows = shown.slice(0, most)
-        cells = zip(*(column.to_pylist() for column in rows.columns), strict=True)
-        return write(rows.column_names, [list(row) for row in cells]).encode()
-
-    return written

@@ -13,6 +13,7 @@ from dashboard.services.comparisons import (
     row_disagreement,
     run_choices,
     step_histories,
+    still_there,
 )
 from dashboard.services.endpoints import endpoint_views, version_numbers
 from dashboard.services.evidence import evidence_pack, model_card, pack_name
@@ -36,4 +37,16 @@ from dashboard.services.monitors import (
     monitored_models,
     unmonitored_models,
 )
-from dashboard.services.runs import artifact_preview, artifacts, experiments, refresh_runs, run, run_table
+from dashboard.services.runs import (
+    artifact_preview,
+    artifacts,
+    children,
+    curve_metric,
+    curves,
+    experiments,
+    refresh_runs,
+    run,
+    run_table,
+    versions_of_run,
+)
+from dashboard.services.views import remove_view, save_view, saved_views

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.errors import ModelDeskError
 from core.workspace import Workspace
 from dashboard.palette import moment
 from dashboard.services.frame import workspace
@@ -27,6 +29,20 @@ def _comparison(ws: Workspace, refs: tuple[str, ...], baseline: str | None) -> C
     from core.compare.engine import compare
 
     return compare(ws, refs, baseline)
+
+
+def still_there(refs: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``refs`` that the stores still have; never cached, since something has just been missed."""
+    from core.compare.references import parse, resolve
+
+    found = []
+    for ref in refs:
+        try:
+            resolve(workspace(), [parse(ref)])
+        except ModelDeskError:
+            continue
+        found.append(ref)
+    return tuple(found)
 
 
 def run_choices(experiment: str, limit: int) -> dict[str, str]:

@@ -102,7 +102,9 @@ def test_importance_is_hidden_for_few_runs(visit, store: Store) -> None:
     assert "Hidden: 10 runs" in said(visit(*sweep, view="What mattered", metric="cost"))
 
 
-@pytest.mark.parametrize("view", ["Curves", "Parallel coordinates", "Where they disagree", "All verdicts"])
+@pytest.mark.parametrize(
+    "view", ["Curves", "Scatter", "Parallel coordinates", "Versions", "Where they disagree", "All verdicts"]
+)
 def test_every_view_opens_from_its_address(visit, view: str) -> None:
     visit("champion", "better", "twin", view=view)
 
@@ -117,5 +119,22 @@ def test_where_two_models_disagree_no_small_count_is_shown(visit) -> None:
 def test_an_unknown_run_is_a_sentence_with_a_way_back(visit) -> None:
     page = visit("champion", "0" * 32)
     assert "There is no run" in page.error[0].value
-    page.button[0].click().run()
+    next(button for button in page.button if button.label == "Start over").click().run()
     assert "Nothing chosen" in said(page)
+
+
+def test_a_run_that_went_away_after_it_was_selected_does_not_stop_the_others(visit) -> None:
+    page = visit("champion", "better", "0" * 32)
+    next(button for button in page.button if "without the 1 that is gone" in button.label).click().run()
+    assert "is better than" in said(page) and not page.error
+
+
+def test_a_metric_over_the_versions_of_the_model(visit) -> None:
+    page = visit("version:risk/1", "version:risk/2", view="Versions", metric="accuracy")
+    assert "2 of 2 versions of risk have accuracy" in said(page)
+
+
+def test_cells_say_better_only_where_the_interval_does(visit) -> None:
+    page = visit("champion", "twin", metric="accuracy")
+    cell = page.dataframe[0].value.set_index("key").loc["accuracy"].iloc[-1]
+    assert cell.endswith(" =")

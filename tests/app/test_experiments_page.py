@@ -64,8 +64,23 @@ def test_one_run_in_full_without_its_rows(store):
     test = page("run", run=store.runs["base"])
     assert not test.exception
     assert test.title[0].value == "base"
-    test.selectbox(key=f"artifact of {store.runs['base']}").select_index(2).run()
-    assert any("rows of patients" in item.value for item in test.info)
+    test.selectbox(key="artifact").set_value("evaluation/scores.parquet").run()
+    assert any("Rows may be patients" in item.value for item in test.caption)
+    (frame,) = [item.value for item in test.dataframe if "kind" in item.value.columns]
+    assert set(frame["kind"]) <= {"text", "number"}
+    assert set(frame["with a value"]) <= {"<11", "hidden"} and set(frame["mean"]) == {"–"}
+    assert not any("r1" in str(item.value) for item in test.dataframe)
+
+
+def test_a_page_of_html_is_boxed_in(store):
+    test = page("run", run=store.runs["base"], artifact="page.html")
+    assert not test.exception
+    assert any("scripts do not run" in item.value for item in test.caption)
+
+
+def test_a_parent_leads_to_its_children(store):
+    test = page("run", run=store.runs["parent"])
+    assert any(item.value == "1 nested run" for item in test.subheader)
 
 
 @pytest.mark.parametrize("name", ["odd values", "running", "nothing at all", "a/b 🫀", "better"])
