@@ -12,6 +12,7 @@ from core.drift.policy import Adjustment, Policy
 from core.drift.profile import Profile
 from core.drift.statistics.adjust import benjamini_hochberg, bonferroni
 from core.drift.statistics.ks import detectable
+from core.drift.statistics.proportions import all_in_one
 from core.drift.types import ColumnKind, ColumnReport, Quality, Statistics, Verdict
 
 _UNTESTED = {
@@ -33,10 +34,21 @@ class Evidence:
     quality: Quality
 
 
-def _decision(found: Statistics) -> tuple[str, float, float] | None:
-    """Test, p-value and effect that the verdict rests on: by level where values are few, else KS."""
+def _decision(item: Evidence) -> tuple[str, float, float] | None:
+    """Test, p-value and effect that the verdict rests on: by level where values are few, else KS.
+
+    The chi-square test pools rare levels, which would hide a level that the reference never had; so the chance
+    that the rows of the commonest new level all fall into current is asked too (times the number of levels, since
+    any could have been it), and the smaller of both p-values counts double.
+    """
+    found = item.statistics
     if found.chi2 is not None and found.total_variation is not None:
-        return "chi2", found.chi2.pvalue, found.total_variation
+        pvalue, new = found.chi2.pvalue, item.quality.new_levels
+        if new and item.current.levels is not None:
+            reference, current = item.reference.present, item.current.present
+            surprise = len(item.current.levels) * all_in_one(new[0].count, reference, current)
+            pvalue = min(1.0, 2 * min(pvalue, surprise))
+        return "chi2", pvalue, found.total_variation
     if found.ks is not None:
         return "ks", found.ks.pvalue, found.ks.statistic
     return None
@@ -69,7 +81,7 @@ def _counts(draft: ColumnReport, policy: Policy) -> bool:
 
 def _draft(item: Evidence, policy: Policy) -> ColumnReport:
     reference, current = item.reference, item.current
-    chosen = _decision(item.statistics)
+    chosen = _decision(item)
     test, pvalue, effect = chosen if chosen else (None, None, None)
     return ColumnReport(
         name=reference.name,

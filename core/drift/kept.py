@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from core.drift.sources import Source
 
-_FORMAT = "2"
+_FORMAT = "3"
+"""Raised whenever a statistic or a rule changes what a report says."""
 T = TypeVar("T")
 
 

@@ -69,29 +69,53 @@ def performance(
     """Metrics by window with intervals, estimates without labels, and alerts.
 
     ``labels`` are joined by request id; without them a label column of the predictions counts. The scores are
-    calibrated on ``calibration`` (labelled predictions), else on the first 1,000 labelled rows of the log.
+    calibrated on ``calibration`` (labelled predictions), else on the first 1,000 labelled rows of each version.
     Raises BadInput for files or columns that cannot be used.
     """
     names = columns or LogColumns()
     late = open_source(labels) if labels is not None else None
     log = read_log(open_source(predictions), late, names, now)
     cuts = cut(window, log.seconds, log.rows)
-    source = read_log(open_source(calibration), None, names) if calibration is not None else log
-    fitted = _calibration(source, first=_CALIBRATION_ROWS if calibration is None else None)
-    windows = tuple(_measure(log, part, fitted) for part in cuts)
+    fitted = _calibrations(
+        log, None if calibration is None else read_log(open_source(calibration), None, names)
+    )
+    windows = tuple(_measure(log, part, fitted.get(_version(log, part.indices))) for part in cuts)
     facts = tuple(Alert("data", Severity.NOTICE, fact, None) for fact in log.facts)
     series = [(part.name, part.metrics) for part in windows if part.metrics]
+    known = [found.fitted for found in fitted.values() if found is not None]
     return PerformanceReport(
-        windows, degradation(series, directions or {}) + facts, None if fitted is None else fitted.fitted
+        windows, degradation(series, directions or {}) + facts, any(known) if known else None
     )
 
 
-def _calibration(log: PredictionLog, first: int | None) -> Calibration | None:
+def _calibrations(log: PredictionLog, given: PredictionLog | None) -> dict[str, Calibration | None]:
+    """Version -> its calibration: what makes one version's scores honest says nothing about the next one's."""
+    versions = [""] if log.versions is None else np.unique(log.versions).tolist()
+    if given is not None:
+        return dict.fromkeys(versions, _calibration(given, np.arange(given.rows)))
+    order = np.arange(log.rows) if log.seconds is None else np.argsort(log.seconds, kind="stable")
+    order = order[log.labelled[order]]
+    if log.versions is None:
+        return {"": _calibration(log, order[:_CALIBRATION_ROWS])}
+    return {
+        version: _calibration(log, order[log.versions[order] == version][:_CALIBRATION_ROWS])
+        for version in versions
+    }
+
+
+def _calibration(log: PredictionLog, rows: np.ndarray) -> Calibration | None:
     if log.scores is None or log.labels is None or log.labels.dtype.kind == "O":
         return None
-    order = np.arange(log.rows) if log.seconds is None else np.argsort(log.seconds, kind="stable")
-    usable = order[(log.labelled & np.isfinite(log.scores))[order]][:first]
+    usable = rows[(log.labelled & np.isfinite(log.scores))[rows]]
     return calibrate(log.labels[usable], log.scores[usable]) if is_binary(log.labels[usable]) else None
+
+
+def _version(log: PredictionLog, rows: np.ndarray) -> str:
+    """The version that answered most of ``rows``; '' where that is not logged."""
+    if log.versions is None or not len(rows):
+        return ""
+    names, counts = np.unique(log.versions[rows], return_counts=True)
+    return str(names[counts.argmax()])
 
 
 def _measure(log: PredictionLog, part: Window, fitted: Calibration | None) -> WindowPerformance:

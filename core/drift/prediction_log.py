@@ -26,17 +26,22 @@ class LogColumns:
     score: str | None = "score"
     label: str = "label"
     observed_at: str = "observed_at"
+    version: str = "model_version"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PredictionLog:
-    """Arrays of equal length, one place per request. Missing labels and scores are NaN (or None for text)."""
+    """Arrays of equal length, one place per request. Missing labels and scores are NaN (or None for text).
+
+    ``versions`` say which model version answered, as text, where that is logged.
+    """
 
     seconds: np.ndarray | None
     predictions: np.ndarray | None
     scores: np.ndarray | None
     labels: np.ndarray | None
     facts: tuple[str, ...]
+    versions: np.ndarray | None = None
 
     @property
     def rows(self) -> int:
@@ -75,6 +80,7 @@ def read_log(
         _scores(frame, columns, facts),
         _labels(known, facts),
         tuple(facts),
+        frame[columns.version].astype(str).to_numpy() if columns.version in frame else None,
     )
 
 
@@ -92,7 +98,7 @@ def _frame(source: Source, columns: LogColumns) -> pd.DataFrame:
 
     wanted = (
         columns.request_id, columns.timestamp, columns.prediction, columns.score, columns.label,
-        columns.observed_at,
+        columns.observed_at, columns.version,
     )  # fmt: skip
     return pd.DataFrame({name: source.column(name).to_pandas() for name in wanted if name in source.names})
 

@@ -12,17 +12,20 @@ from core.drift.check import check
 from core.drift.kinds import Family, family
 from core.drift.metrics import HEADLINE, Metric, measure
 from core.drift.performance import MIN_LABELLED
-from core.drift.prediction_log import PredictionLog
-from core.drift.sources import Slice, Source
+from core.drift.prediction_log import PredictionLog, read_log
+from core.drift.sources import Slice, Source, open_source
 from core.drift.types import DriftReport
+from core.drift.watched import Watched, log_columns, rows_of
+from core.drift.windows import Window
 from core.privacy import is_small
 
 if TYPE_CHECKING:
-    from core.drift.watched import Watched
-    from core.drift.windows import Window
+    from core.workspace import Workspace
 
 MOST = 12
 """Columns with more levels than this are no segments."""
+NEWEST = 5
+"""The metric of a segment is taken over the newest so many windows that have labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +48,42 @@ def segment_columns(watched: Watched) -> tuple[str, ...]:
     return tuple(name for name in watched.features if 2 <= len(_levels(watched.reference, name)) <= MOST)
 
 
-def segments_of(
-    watched: Watched, window: Window, column: str, log: PredictionLog | None, labelled: np.ndarray
-) -> tuple[Segment, ...]:
-    """The segments of a window, the largest first; levels of 1 to 10 rows on a side are left out.
-
-    ``labelled`` are the rows of the newest labelled windows, over which the metric is taken.
-    """
+def segments_of(ws: Workspace, watched: Watched, window: Window, column: str) -> tuple[Segment, ...]:
+    """The segments of a window, the largest first; levels of 1 to 10 rows on a side are left out."""
+    log = _labelled_log(ws, watched)
+    labelled = _newest_labelled(watched, log)
+    reference, current = _text(watched.reference, column), _text(watched.log, column)
+    others = [name for name in watched.features if name != column]
     found = []
-    reference = _text(watched.reference, column)
-    current = _text(watched.log, column)
     for level in _levels(watched.reference, column):
         before = np.flatnonzero(reference == level)
         now = window.indices[current[window.indices] == level]
         if is_small(len(before)) or is_small(len(now)):
             continue
         report = check(
-            Slice(watched.reference, before),
-            Slice(watched.log, now),
-            watched.policy,
-            columns=_others(watched, column),
+            Slice(watched.reference, before), Slice(watched.log, now), watched.policy, columns=others
         )
         scored = labelled[current[labelled] == level]
-        name, metric = _metric(log, scored)
-        found.append(Segment(level, len(now), report, len(scored), name, metric))
+        found.append(Segment(level, len(now), report, len(scored), *_metric(log, scored)))
     return tuple(sorted(found, key=lambda segment: -segment.rows))
 
 
-def _others(watched: Watched, column: str) -> list[str]:
-    return [name for name in watched.features if name != column]
+def _labelled_log(ws: Workspace, watched: Watched) -> PredictionLog:
+    labels = ws.settings.path(watched.section.labels) if watched.section.labels else None
+    late = open_source(labels) if labels is not None and labels.exists() else None
+    return read_log(watched.log, late, log_columns(watched.section))
 
 
-def _metric(log: PredictionLog | None, rows: np.ndarray) -> tuple[str | None, Metric | None]:
-    if log is None or log.labels is None or len(rows) < MIN_LABELLED:
+def _newest_labelled(watched: Watched, log: PredictionLog) -> np.ndarray:
+    """The labelled rows of the newest five windows that have enough of them."""
+    known = log.labelled
+    enough = [part for part in watched.windows if known[part.indices].sum() >= MIN_LABELLED]
+    rows = rows_of(enough[-NEWEST:])
+    return rows[known[rows]]
+
+
+def _metric(log: PredictionLog, rows: np.ndarray) -> tuple[str | None, Metric | None]:
+    if log.labels is None or len(rows) < MIN_LABELLED:
         return None, None
     if log.scores is not None:
         rows = rows[np.isfinite(log.scores[rows])]

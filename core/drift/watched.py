@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from core.settings import MonitorSection
     from core.workspace import Workspace
 
-VERSION = "model_version"
-"""The log's column that says which version answered, where it is logged."""
+VERSION = LogColumns().version
 _BASELINE_ROWS = 1_000
 
 
@@ -80,19 +79,24 @@ def open_watched(ws: Workspace, model: str, window: str = "day") -> Watched:
     windows = cut(window, times_of(log, section.timestamp), log.rows)
     folder = ws.root / ".modeldesk"
     return Watched(
-        section, policy_of(ws, section), reference, log, windows,
+        section, _policy(ws, section), reference, log, windows,
         ProfileCache(folder / "profiles"), Kept(folder / "reports"),
     )  # fmt: skip
 
 
-def policy_of(ws: Workspace, section: MonitorSection) -> Policy:
-    """The workspace's ``drift-policy.toml`` (else the default), without the log's own columns."""
+def workspace_policy(ws: Workspace) -> Policy:
+    """The policy in the workspace's ``drift-policy.toml``, else the default."""
     file = ws.root / "drift-policy.toml"
-    policy = load_policy(str(file)) if file.is_file() else DEFAULT
+    return load_policy(str(file)) if file.is_file() else DEFAULT
+
+
+def _policy(ws: Workspace, section: MonitorSection) -> Policy:
+    """The workspace's policy, leaving out what the log holds beside features."""
     aside = (
         section.request_id, section.timestamp, section.label, section.prediction, section.score or "",
-        VERSION, "observed_at", "latency_ms", "assigned", *section.ignore,
+        VERSION, "observed_at", *section.ignore,
     )  # fmt: skip
+    policy = workspace_policy(ws)
     return replace(policy, ignore=(*policy.ignore, *aside))
 
 

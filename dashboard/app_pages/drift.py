@@ -1,37 +1,29 @@
 """For whoever answers for a live model: has its input or its performance moved, since when, does it matter?"""
 
 import json
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
 
-from core.drift.export import to_html, to_markdown
-from core.drift.monitor import MonitorReport
-from core.drift.performance import performance_json
-from core.drift.present import count, quality_sentences, report_json
-from core.drift.shape import NumericShape
+from core.drift.export import Contents, to_html, to_json, to_markdown
+from core.drift.monitor import MonitorReport, Status
 from core.drift.trend import since
-from core.errors import ModelDeskError
 from dashboard import services
-from dashboard.charts.drift import cumulative, distribution, drift_map, performance_over_time
-from dashboard.palette import mark, number
-from dashboard.parts.failure import show_failure
+from dashboard.charts.drift import drift_map, performance_over_time
+from dashboard.parts import drift as parts
+from dashboard.parts.alerts import alert_cards, show_alert_dialog
 from dashboard.parts.header import empty_state, page_header
-from dashboard.parts.marks import current_palette, status_badge
+from dashboard.parts.identity import current_actor
+from dashboard.parts.marks import current_palette
+from dashboard.services import monitors
 
 WINDOWS = ("day", "week")
+NEWEST = "newest"
 palette = current_palette()
 page_header("Drift", "Has a model's input or performance moved, by how much, and since when?")
 
-
-def headline(report: MonitorReport) -> None:
-    """One line per model: the word, the name, the reason."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        status_badge(report.status.value)
-        st.markdown(f"**{report.model}** {report.environment} · {report.reason}")
-
-
-watched = services.monitored_models()
+watched = monitors.monitored_models()
 if not watched:
     empty_state(
         "No model is monitored",
@@ -42,145 +34,109 @@ if not watched:
     )
     st.stop()
 
-with st.container(horizontal=True):
-    model = st.selectbox("Model", watched, key="model", bind="query-params")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    model = st.selectbox("Model", watched, key="model", bind="query-params", width=320)
     window = st.segmented_control(
         "Window", WINDOWS, default="day", required=True, key="window", bind="query-params"
     )
+    names = [NEWEST, *monitors.window_names(model, window)]
+    at = st.selectbox("Compare", names, key="at", bind="query-params", width=180)
 
-reports = {name: services.monitor_report(name, window) for name in watched}
-for found in reports.values():
-    headline(found)
-unwatched = services.unmonitored_models()
-for name in unwatched:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        status_badge("NOT MONITORED")
-        st.markdown(f"**{name}** no `[[monitors]]` section in modeldesk.toml names this model")
+for name in watched:
+    parts.headline(monitors.monitor_report(name, window))
+for name in monitors.unmonitored_models():
+    why = "no `[[monitors]]` section in modeldesk.toml names this model"
+    parts.headline(MonitorReport(model=name, environment="", status=Status.NOT_MONITORED, reason=why))
 
-report = reports[model]
+report = monitors.monitor_report(model, window, None if at == NEWEST else at)
+alerts = monitors.open_alerts(model)
+alert_cards(alerts, st.query_params.get("alert"))
+if not alerts and report.status in (Status.DEGRADED, Status.DRIFT):
+    st.button(
+        "Record this as an alert",
+        icon=":material/notification_add:",
+        key="record_findings",
+        on_click=lambda: monitors.record_findings(
+            model, window, current_actor(services.workspace().settings)
+        ),
+    )
 if report.drift is None:
     empty_state("Nothing could be compared", report.reason, icon=":material/error:")
+    show_alert_dialog()
     st.stop()
 
-st.subheader(f"Columns in {report.window} against the training data", anchor=False)
+measured = report.performance
+metrics = sorted({name for part in measured.windows for name in (*part.metrics, *part.estimated)})
+if not metrics:
+    st.subheader("Performance over time", anchor=False)
+    empty_state("No labels and no scores yet", "Performance appears here when labels arrive.")
+else:
+    first = metrics.index("auroc") if "auroc" in metrics else 0
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Performance over time", anchor=False)
+        metric = st.selectbox(
+            "Metric", metrics, index=first, key="metric", bind="query-params", width=180,
+            label_visibility="collapsed",
+        )  # fmt: skip
+    st.plotly_chart(
+        performance_over_time(measured, metric, monitors.timeline(model), palette), key="performance"
+    )
+    with st.expander("Realised against estimated, window by window", icon=":material/table:"):
+        parts.performance_table(measured, metric)
+
+windows = monitors.drift_trend(model, window)
+st.subheader("Columns over time", anchor=False)
+alarmed = [column.name for column in report.drift.alarms]
+tested = [column.name for column in report.drift.columns if column.effect is not None]
+tested = sorted(tested, key=lambda name: (name not in alarmed, -(report.drift.column(name).importance or 0)))
+st.plotly_chart(drift_map(windows, tested, palette), key="map")
+st.caption(
+    "▲ marks a column that drifted in that window; colour is the size of the effect. Drifting columns first."
+)
+began = [(name, since(windows, name)) for name in tested]
+if any(start for _, start in began):
+    table = pd.DataFrame([row for row in began if row[1]], columns=["column", "drifting since"])
+    st.dataframe(table, hide_index=True, width="content")
+
+st.subheader(f"{report.window} against the training data", anchor=False)
 st.caption(f"{report.drift.verdict.value}: {report.drift.reason}.")
-st.dataframe(
-    pd.DataFrame(
-        {
-            "column": [column.name for column in report.drift.columns],
-            "verdict": [mark(column.verdict.value).text for column in report.drift.columns],
-            "kind": [column.kind.value for column in report.drift.columns],
-            "KS D": [
-                column.statistics.ks and column.statistics.ks.statistic for column in report.drift.columns
-            ],
-            "KS p": [column.statistics.ks and column.statistics.ks.pvalue for column in report.drift.columns],
-            "effect": [column.effect for column in report.drift.columns],
-            "adjusted p": [column.adjusted_pvalue for column in report.drift.columns],
-            "why": [column.reason for column in report.drift.columns],
-        }
-    ),
-    hide_index=True,
-    column_config={
-        name: st.column_config.NumberColumn(format="%.4g")
-        for name in ("KS D", "KS p", "effect", "adjusted p")
-    },
-)
-
-column_tab, map_tab, performance_tab, quality_tab, export_tab = st.tabs(
-    ["Column", "Over time", "Performance", "Quality", "Export"]
-)
-
-with column_tab:
-    alarmed = [column.name for column in report.drift.alarms]
+known = monitors.importance(model, window, report.window)
+if known is not None:
+    st.caption(f"Importance comes from {known.of}, which repeats {known.fidelity:.0%} of their variance.")
+tabs = st.tabs(["Column", "All columns", "Quality", "Segments", "Predictions", "Whole rows", "Export"])
+with tabs[0]:
     others = [column.name for column in report.drift.columns if column.name not in alarmed]
-    chosen = st.selectbox("Column", [*alarmed, *others], key="column", bind="query-params")
-    detail = report.drift.column(chosen)
-    status_badge(detail.verdict.value, help=detail.reason)
-    try:
-        shape = services.column_shape(model, window, report.window, chosen)
-    except ModelDeskError as error:
-        show_failure(error)
-        shape = None
-    if shape is None:
-        st.info(f"No chart: {detail.reason}.")
-    else:
-        left, right = st.columns(2)
-        left.plotly_chart(distribution(shape, palette), key="distribution")
-        if isinstance(shape, NumericShape):
-            ks = detail.statistics.ks
-            right.plotly_chart(cumulative(shape, ks.statistic if ks else None, palette), key="cumulative")
-        st.caption("Bins and levels of 1 to 10 rows are hidden; the outermost ten values are not drawn.")
-    found = detail.statistics
-    st.dataframe(
-        pd.DataFrame(
-            [
-                ("Kolmogorov-Smirnov D", number(found.ks.statistic if found.ks else None)),
-                ("KS p", f"{number(found.ks.pvalue)} ({found.ks.method})" if found.ks else number(None)),
-                ("Chi-square p", number(found.chi2.pvalue if found.chi2 else None)),
-                ("PSI", f"{number(found.psi)} (noise up to {number(found.psi_noise_floor)})"),
-                ("Jensen-Shannon", number(found.jensen_shannon)),
-                ("Hellinger", number(found.hellinger)),
-                ("Wasserstein / sd", number(found.wasserstein_normed)),
-                ("Total variation", number(found.total_variation)),
-            ],
-            columns=["statistic", "value"],
-        ),
-        hide_index=True,
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox("Column", [*alarmed, *others], key="column", bind="query-params", width=320)
+        origin = monitors.training_data(model)
+        if origin is not None:
+            version, data = origin
+            st.page_link(
+                "app_pages/lineage.py",
+                label=f"Training data of v{version} ({str(data.attributes.get('hash'))[:8]}) "
+                "and every version trained on it",
+                icon=":material/account_tree:",
+                query_params={"focus": data.id, "impact": "true"},
+            )
+    parts.column_detail(model, window, report.window, report.drift.column(chosen), windows, palette)
+with tabs[1]:
+    parts.column_table(report)
+with tabs[2]:
+    parts.quality_tab(report)
+with tabs[3]:
+    parts.segments_tab(model, window, report.window)
+with tabs[4]:
+    parts.predictions_tab(model, window, report.window)
+with tabs[5]:
+    parts.whole_rows_tab(model, window, report.window)
+with tabs[6], st.container(horizontal=True):
+    contents = Contents(report, windows, monitors.timeline(model), tuple(alert.event for alert in alerts))
+    stem = f"drift-{quote(model, safe='')}-{report.window}"
+    for label, make, suffix, kind in (
+        ("HTML", to_html, "html", "text/html"),
+        ("Markdown", to_markdown, "md", "text/markdown"),
+        ("JSON", lambda shown: json.dumps(to_json(shown), default=str), "json", "application/json"),
+    ):
+        st.download_button(label, make(contents), f"{stem}.{suffix}", kind, on_click="ignore")
 
-with map_tab:
-    windows = services.drift_trend(model, window)
-    tested = [column.name for column in report.drift.columns if column.effect is not None]
-    st.plotly_chart(drift_map(windows, tested, palette), key="map")
-    st.caption("▲ marks a column that drifted in that window; colour is the size of the effect.")
-    began = [(name, since(windows, name)) for name in tested]
-    st.dataframe(
-        pd.DataFrame([row for row in began if row[1]], columns=["column", "drifting since"]), hide_index=True
-    )
-
-with performance_tab:
-    measured = report.performance
-    names = sorted({name for part in measured.windows for name in (*part.metrics, *part.estimated)})
-    if not names:
-        empty_state("No labels and no scores yet", "Performance appears here when labels arrive.")
-    else:
-        first = names.index("auroc") if "auroc" in names else 0
-        metric = st.selectbox("Metric", names, index=first, key="metric", bind="query-params")
-        st.plotly_chart(performance_over_time(measured, metric, palette), key="performance")
-        st.dataframe(
-            pd.DataFrame(
-                [
-                    (
-                        part.name,
-                        str(count(part.n)),
-                        str(count(part.labelled)),
-                        part.metrics[metric].value if metric in part.metrics else None,
-                        part.estimated[metric].value if metric in part.estimated else None,
-                    )
-                    for part in measured.windows
-                ],
-                columns=["window", "predictions", "labelled", metric, "estimated"],
-            ),
-            hide_index=True,
-        )
-    for alert in measured.alerts:
-        if alert.metric in (None, metric if names else None):
-            st.markdown(f"- **{alert.severity.value}** {alert.window or ''} {alert.message}")
-
-with quality_tab:
-    noted = [(column.name, "; ".join(quality_sentences(column))) for column in report.drift.columns]
-    noted = [row for row in noted if row[1]]
-    noted += [(finding.column or "all", finding.message) for finding in report.drift.schema]
-    if noted:
-        st.dataframe(pd.DataFrame(noted, columns=["column", "what was seen"]), hide_index=True)
-    else:
-        st.markdown("No missing values, new levels, range, type or schema changes in this window.")
-
-with export_tab, st.container(horizontal=True):
-    document = report_json(report.drift) | {"performance": performance_json(report.performance)}
-    stem = f"drift-{model}-{report.window}"
-    st.download_button("HTML", to_html(report), f"{stem}.html", "text/html", on_click="ignore")
-    st.download_button("Markdown", to_markdown(report), f"{stem}.md", "text/markdown", on_click="ignore")
-    st.download_button(
-        "JSON", json.dumps(document, default=str), f"{stem}.json", "application/json", on_click="ignore"
-    )
+show_alert_dialog()

@@ -7,21 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from core.drift.performance import PerformanceReport
+from core.drift.performance import PerformanceReport, WindowPerformance
 from core.drift.shape import LevelShape, NumericShape
+from core.drift.timeline import Mark
 from core.drift.trend import TrendWindow
-from core.drift.types import Severity
+from core.drift.types import ColumnReport, Severity
 from dashboard.palette import Palette, small_count
 
 
 def _layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": palette.text},
-        legend={"orientation": "h", "y": 1.14, "x": 0},
+        legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0},
         hovermode="x unified",
     )
     figure.update_xaxes(gridcolor=palette.grid, zeroline=False)
@@ -29,57 +30,119 @@ def _layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
     return figure
 
 
-def performance_over_time(report: PerformanceReport, metric: str, palette: Palette) -> go.Figure:
-    """Realised values with their interval, the estimate without labels, and the alerts on ``metric``."""
-    measured = [part for part in report.windows if metric in part.metrics]
-    values = [part.metrics[metric] for part in measured]
-    names = [part.name for part in measured]
+def performance_over_time(
+    report: PerformanceReport, metric: str, marks: Sequence[Mark], palette: Palette
+) -> go.Figure:
+    """Realised values with their interval, the estimate without labels, deployments with their data, and alerts."""
     figure = go.Figure()
+    measured = [part for part in report.windows if metric in part.metrics]
+    places = [_place(part) for part in measured]
+    values = [part.metrics[metric] for part in measured]
     figure.add_scatter(
-        x=[*names, *reversed(names)],
+        x=[*places, *reversed(places)],
         y=[*(value.high for value in values), *(value.low for value in reversed(values))],
-        fill="toself", line={"width": 0}, fillcolor=palette.series[0], opacity=0.18, hoverinfo="skip",
-        name="95 % interval",
+        fill="toself", mode="lines", line={"width": 0}, fillcolor=palette.series[0], opacity=0.18,
+        hoverinfo="skip", name="95 % interval",
     )  # fmt: skip
     figure.add_scatter(
-        x=names, y=[value.value for value in values], mode="lines+markers", name="with labels",
-        line={"color": palette.series[0]}, customdata=[small_count(part.labelled) for part in measured],
+        x=places, y=[value.value for value in values], mode="lines+markers", name="with labels",
+        line={"color": palette.series[0]}, marker={"size": 5},
+        customdata=[small_count(part.labelled) for part in measured],
         hovertemplate="%{y:.3f} (%{customdata} labelled)",
     )  # fmt: skip
     guessed = [part for part in report.windows if metric in part.estimated]
     if guessed:
         figure.add_scatter(
-            x=[part.name for part in guessed], y=[part.estimated[metric].value for part in guessed],
-            mode="lines", name="estimated without labels", line={"color": palette.muted, "dash": "dot"},
+            x=[_place(part) for part in guessed], y=[part.estimated[metric].value for part in guessed],
+            mode="lines", name="estimated without labels",
+            line={"color": palette.series[1], "dash": "dot", "width": 2},
             hovertemplate="%{y:.3f} estimated",
         )  # fmt: skip
     _add_alerts(figure, report, metric, palette)
-    figure.update_xaxes(
-        type="category", categoryorder="array", categoryarray=[w.name for w in report.windows]
-    )
-    return _layout(figure, palette, 320)
+    _add_marks(figure, [_place(part) for part in report.windows], marks, palette)
+    figure.update_yaxes(title=metric)
+    return _layout(figure, palette, 280)
+
+
+def _place(part: WindowPerformance) -> object:
+    """Where a window stands on the time axis; windows without times stand side by side by name."""
+    return part.name if part.start is None else part.start.replace(tzinfo=None)
 
 
 def _add_alerts(figure: go.Figure, report: PerformanceReport, metric: str, palette: Palette) -> None:
-    at = {part.name: part.metrics[metric].value for part in report.windows if metric in part.metrics}
+    at = {part.name: part for part in report.windows if metric in part.metrics}
     alerts = [alert for alert in report.degraded if alert.metric == metric and alert.window in at]
     if not alerts:
         return
     worst = {Severity.CRITICAL: "x", Severity.HIGH: "triangle-down"}
+    parts = [at[alert.window or ""] for alert in alerts]
     figure.add_scatter(
-        x=[alert.window for alert in alerts], y=[at[alert.window or ""] for alert in alerts], mode="markers",
+        x=[_place(part) for part in parts], y=[part.metrics[metric].value for part in parts], mode="markers",
         marker={
-            "size": 13, "color": palette.bad, "symbol": [worst.get(a.severity, "diamond") for a in alerts],
+            "size": 12, "color": palette.bad, "symbol": [worst.get(a.severity, "diamond") for a in alerts],
         },
-        name="alert", text=[f"{a.severity.value}: {a.message}" for a in alerts], hovertemplate="%{text}",
+        name="fell", text=[f"{a.severity.value}: {a.message}" for a in alerts], hovertemplate="%{text}",
     )  # fmt: skip
+
+
+def _add_marks(figure: go.Figure, places: Sequence[object], marks: Sequence[Mark], palette: Palette) -> None:
+    """A line where a version came live (and its training data, where that changed) and where an alert was raised."""
+    if not places or isinstance(places[0], str):
+        return
+    first, data = places[0], ""
+    before = [mark for mark in marks if mark.version and mark.at.replace(tzinfo=None) < first]
+    shown = [*before[-1:], *(mark for mark in marks if mark.at.replace(tzinfo=None) >= first)]
+    for mark in shown:
+        at = max(mark.at.replace(tzinfo=None), first)
+        alert = mark.kind == "alert"
+        color = palette.bad if alert else palette.muted
+        words = "alert" if alert else mark.text
+        if mark.data and mark.data != data:
+            words, data = f"{words}<br>data {mark.data}", mark.data
+        figure.add_vline(x=at, line={"color": color, "width": 1, "dash": "dash" if alert else "solid"})
+        figure.add_annotation(
+            x=at, y=0 if alert else 1, yref="paper", xanchor="left", yanchor="bottom" if alert else "top",
+            text=words, showarrow=False, align="left", font={"size": 11, "color": color},
+            hovertext=f"{mark.at:%Y-%m-%d %H:%M} UTC: {mark.text}",
+        )  # fmt: skip
+
+
+def column_over_time(windows: Sequence[TrendWindow], column: str, gate: float, palette: Palette) -> go.Figure:
+    """The effect in each window, over the band in which nothing is said: under the policy's gate or not significant."""
+    found = [(window, _named(window, column)) for window in windows]
+    found = [(window, report) for window, report in found if report is not None and report.effect is not None]
+    names = [window.name for window, _ in found]
+    limits = [max(gate, report.detectable or 0) for _, report in found]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=names, y=limits, mode="lines", line={"width": 1, "color": palette.muted, "dash": "dot"},
+        fill="tozeroy", fillcolor=palette.grid, name="too small to tell or to matter",
+        hovertemplate="under %{y:.3f}: no alarm",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=names, y=[report.effect for _, report in found], mode="lines+markers", name="effect",
+        line={"color": palette.series[0]},
+        marker={
+            "size": [9 if report.verdict.is_alarm else 5 for _, report in found],
+            "symbol": ["triangle-up" if report.verdict.is_alarm else "circle" for _, report in found],
+            "color": [palette.bad if r.verdict.is_alarm else palette.series[0] for _, r in found],
+        },
+        text=[f"{report.verdict.value}: {report.reason}" for _, report in found],
+        hovertemplate="%{y:.3f} %{text}",
+    )  # fmt: skip
+    figure.update_yaxes(rangemode="tozero", title="effect")
+    return _layout(figure, palette, 220)
+
+
+def _named(window: TrendWindow, column: str) -> ColumnReport | None:
+    return next((report for report in window.report.columns if report.name == column), None)
 
 
 def drift_map(windows: Sequence[TrendWindow], columns: Sequence[str], palette: Palette) -> go.Figure:
     """Column by window: the size of the effect as colour, the verdict as a sign in the cell and in words."""
     effects, signs, words = [], [], []
     for name in columns:
-        found = [{c.name: c for c in window.report.columns}.get(name) for window in windows]
+        found = [_named(window, name) for window in windows]
         effects.append([column.effect if column else None for column in found])
         signs.append(["▲" if column and column.verdict.is_alarm else "" for column in found])
         words.append([f"{column.verdict.value}: {column.reason}" if column else "" for column in found])
@@ -87,14 +150,14 @@ def drift_map(windows: Sequence[TrendWindow], columns: Sequence[str], palette: P
         go.Heatmap(
             z=effects, x=[window.name for window in windows], y=list(columns), text=signs, customdata=words,
             texttemplate="%{text}", zmin=0, zmax=0.3, xgap=1, ygap=1,
-            colorscale=[[0, palette.surface], [0.17, palette.series[5]], [1, palette.series[1]]],
+            colorscale=[[0, palette.surface], [0.33, palette.grid], [1, palette.series[1]]],
             colorbar={"title": "effect", "thickness": 12},
             hovertemplate="%{y}, %{x}<br>%{customdata}<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", nticks=8)
     figure.update_yaxes(autorange="reversed")
-    _layout(figure, palette, 120 + 24 * len(columns))
+    _layout(figure, palette, 70 + 18 * len(columns))
     figure.update_layout(hovermode="closest")
     return figure
 

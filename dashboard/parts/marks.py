@@ -13,6 +13,12 @@ def status_badge(word: str, help: str | None = None) -> None:
     st.badge(shown.word, icon=shown.icon, color=shown.color, help=help)
 
 
+def inline_badge(word: str) -> str:
+    """The same badge as Markdown, to begin a sentence that may wrap."""
+    shown = mark(word)
+    return f":{shown.color}-badge[{shown.icon} {shown.word}]"
+
+
 def current_palette() -> Palette:
     """The colours of the mode that the reader's browser is in."""
     return DARK if st.context.theme.type == "dark" else LIGHT

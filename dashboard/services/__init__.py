@@ -30,13 +30,6 @@ from dashboard.services.models import (
     version_history,
     versions,
 )
-from dashboard.services.monitors import (
-    column_shape,
-    drift_trend,
-    monitor_report,
-    monitored_models,
-    unmonitored_models,
-)
 from dashboard.services.runs import (
     artifact_preview,
     artifacts,

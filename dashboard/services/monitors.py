@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.errors import ModelDeskError
 from core.workspace import Workspace
-from dashboard.services.frame import workspace
+from dashboard.services.frame import forget, workspace
+from dashboard.services.graph import lineage
 
 if TYPE_CHECKING:
+    from core.access import Actor
+    from core.drift.alerts import Recorded
+    from core.drift.importance import Importance
     from core.drift.monitor import MonitorReport
+    from core.drift.movement import Part
+    from core.drift.segments import Segment
     from core.drift.shape import LevelShape, NumericShape
+    from core.drift.timeline import Mark
     from core.drift.trend import TrendWindow
-    from core.drift.watched import Watched
+    from core.drift.watched import PredictionDrift, Watched
+    from core.drift.whole_rows import WholeRows
+    from core.ledger.state import OpenAlert
+    from core.lineage.types import Graph, Node
 
 
 def monitored_models() -> tuple[str, ...]:
@@ -83,3 +93,158 @@ def _column_shape(
 
     watched = _watched(ws, model, window)
     return shape_of(watched, watched.window(name), column)
+
+
+def moved_parts(model: str, window: str, name: str, column: str) -> tuple[Part, ...]:
+    """Which bins or levels of a column moved most in the window called ``name``."""
+    return _moved_parts(workspace(), model, window, name, column)
+
+
+@st.cache_data(ttl=300, max_entries=128, show_spinner=False, hash_funcs={Workspace: id})
+def _moved_parts(ws: Workspace, model: str, window: str, name: str, column: str) -> tuple[Part, ...]:
+    from core.drift.watched import movement_of
+
+    watched = _watched(ws, model, window)
+    return movement_of(watched, watched.window(name), column)
+
+
+def window_names(model: str, window: str) -> tuple[str, ...]:
+    """The windows of a watched model's log, newest first; none while its files cannot be read."""
+    try:
+        return tuple(part.name for part in reversed(_watched(workspace(), model, window).windows))
+    except ModelDeskError:
+        return ()
+
+
+def importance(model: str, window: str, name: str) -> Importance | None:
+    """How much the model uses each column, and how that is known."""
+    from core.drift.watched import importance_of
+
+    watched = _watched(workspace(), model, window)
+    return importance_of(watched, watched.window(name))
+
+
+def effect_gate(test: str | None) -> float:
+    """The effect under which the policy raises nothing, for the test that a column was judged by."""
+    from core.drift.watched import workspace_policy
+
+    policy = workspace_policy(workspace())
+    return (policy.ks_effect if test == "ks" else policy.tvd_effect).value
+
+
+def prediction_drift(model: str, window: str, name: str) -> PredictionDrift | None:
+    """What the model says in a window against what the same version said at first."""
+    return _prediction_drift(workspace(), model, window, name)
+
+
+@st.cache_data(ttl=300, max_entries=32, show_spinner=False, hash_funcs={Workspace: id})
+def _prediction_drift(ws: Workspace, model: str, window: str, name: str) -> PredictionDrift | None:
+    from core.drift.watched import predictions_of
+
+    watched = _watched(ws, model, window)
+    return predictions_of(watched, watched.window(name))
+
+
+def segment_columns(model: str, window: str) -> tuple[str, ...]:
+    """The columns whose levels can be looked at one by one."""
+    from core.drift.segments import segment_columns
+
+    return segment_columns(_watched(workspace(), model, window))
+
+
+def segments(model: str, window: str, name: str, column: str) -> tuple[Segment, ...]:
+    """Drift and performance per level of a column, in the window called ``name``."""
+    return _segments(workspace(), model, window, name, column)
+
+
+@st.cache_data(ttl=300, max_entries=32, show_spinner="Looking at each group…", hash_funcs={Workspace: id})
+def _segments(ws: Workspace, model: str, window: str, name: str, column: str) -> tuple[Segment, ...]:
+    from core.drift.segments import segments_of
+
+    watched = _watched(ws, model, window)
+    return segments_of(ws, watched, watched.window(name), column)
+
+
+def whole_rows(model: str, window: str, name: str) -> WholeRows:
+    """Whether whole rows can be told apart from the training data: a classifier's and a kernel's answer."""
+    return _whole_rows(workspace(), model, window, name)
+
+
+@st.cache_data(ttl=3600, max_entries=32, show_spinner="Asking a classifier…", hash_funcs={Workspace: id})
+def _whole_rows(ws: Workspace, model: str, window: str, name: str) -> WholeRows:
+    from core.drift.whole_rows import whole_rows_of
+
+    watched = _watched(ws, model, window)
+    return whole_rows_of(watched, watched.window(name))
+
+
+def timeline(model: str) -> tuple[Mark, ...]:
+    """Deployments with their training data, and alerts, to be marked beside a watched model's numbers."""
+    return _timeline(workspace(), model)
+
+
+@st.cache_data(ttl=60, max_entries=16, show_spinner=False, hash_funcs={Workspace: id})
+def _timeline(ws: Workspace, model: str) -> tuple[Mark, ...]:
+    from core.drift.timeline import KINDS, marks
+    from core.drift.watched import monitored
+
+    section = monitored(ws)[model]
+    records = ws.ledger.records(model=model, kinds=KINDS)
+    return marks(records, section.environment, _graph(), section.reference)
+
+
+def training_data(model: str) -> tuple[int, Node] | None:
+    """The live version of a watched model and the data it was trained on; None where that is not recorded."""
+    from core.drift.timeline import trained_on
+    from core.drift.watched import monitored
+
+    section, state = monitored(workspace())[model], workspace().ledger.state()
+    live, known = state.live(model, section.environment), _graph()
+    data = trained_on(known, model, live.version, section.reference) if live and known else ()
+    return (live.version, data[0]) if live and data else None
+
+
+def _graph() -> Graph | None:
+    try:
+        return lineage()
+    except ModelDeskError:
+        return None
+
+
+def open_alerts(model: str) -> tuple[OpenAlert, ...]:
+    """The alerts of a model that are not over, the most severe first."""
+    from core.drift.alerts import open_alerts
+
+    return open_alerts(workspace(), model)
+
+
+def act_on_alert(act: str, alert_id: str, actor: Actor, reason: str) -> None:
+    """Acknowledge, reopen, resolve, snooze for a day, or request retraining because of an alert."""
+    from core.drift import alerts
+
+    ws, now = workspace(), datetime.now(UTC)
+    match act:
+        case "acknowledge":
+            alerts.acknowledge(ws, alert_id, actor, reason=reason)
+        case "snooze":
+            alerts.snooze(ws, alert_id, actor, now + timedelta(days=1), now, reason)
+        case "reopen":
+            alerts.reopen(ws, alert_id, actor, reason)
+        case "resolve":
+            alerts.resolve(ws, alert_id, actor, reason)
+        case "retrain":
+            alerts.request_retraining(ws, alert_id, actor, reason)
+    forget()
+
+
+def record_findings(model: str, window: str, actor: Actor) -> Recorded:
+    """Look at a watched model now and bring its alerts in line with what is found."""
+    from core.drift.alerts import record_findings
+    from core.drift.monitor import monitor_report
+
+    ws = workspace()
+    try:
+        return record_findings(ws, [monitor_report(ws, model, window, datetime.now(UTC))], actor)
+    finally:
+        _watched.clear()
+        forget()

@@ -214,3 +214,10 @@ def test_ten_thousand_categories_without_drift_are_ok():
     assert column.kind is ColumnKind.CATEGORICAL
     assert column.statistics.chi2.pvalue > 0.001
     assert column.verdict is Verdict.OK
+
+
+def test_a_new_level_of_some_size_is_drift_although_rare_levels_are_pooled():
+    reference = {"a": ["p", "q", "r"] * 1300}
+    column = run(reference, {"a": ["p", "q", "r"] * 55 + ["new"] * 12}).column("a")
+    assert column.statistics.chi2.pvalue > 0.1
+    assert column.verdict is Verdict.DRIFT

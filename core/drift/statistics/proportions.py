@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-SOURCE = "Wilson 1927; two-proportion z-test with pooled variance (Fleiss 1981)"
+SOURCE = "Wilson 1927; two-proportion z-test with pooled variance (Fleiss 1981); Fisher 1935 for a new level"
 
 
 def two_proportions(count1: int, rows1: int, count2: int, rows2: int) -> float:
@@ -17,6 +17,15 @@ def two_proportions(count1: int, rows1: int, count2: int, rows2: int) -> float:
         return 1.0
     z = (count1 / rows1 - count2 / rows2) / math.sqrt(variance)
     return math.erfc(abs(z) / math.sqrt(2))
+
+
+def all_in_one(count: int, other_rows: int, own_rows: int) -> float:
+    """The chance that ``count`` rows, drawn blindly from both sides together, all come from the own side."""
+    whole = other_rows + own_rows
+    return math.exp(
+        math.lgamma(own_rows + 1) - math.lgamma(own_rows - count + 1)
+        - math.lgamma(whole + 1) + math.lgamma(whole - count + 1)
+    )  # fmt: skip
 
 
 def wilson(count: int, rows: int, z: float = 1.959963984540054) -> tuple[float, float]:
