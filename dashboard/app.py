@@ -37,6 +37,7 @@ sections = {
     "Build": [
         page("experiments", "Experiments", ":material/science:"),
         page("compare", "Compare", ":material/compare_arrows:"),
+        page("pipeline", "Pipeline", ":material/conversion_path:"),
         page("lineage", "Lineage", ":material/account_tree:"),
     ],
     "Release": [

@@ -38,6 +38,7 @@ class Format(StrEnum):
     DOT = "dot"
     JSON = "json"
     SVG = "svg"
+    PNG = "png"
 
 
 @app.command()
@@ -227,6 +228,10 @@ def export(
     elif format is Format.OPENLINEAGE:
         json.dump(to_openlineage(graph, _namespace(workspace)), sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")
+    elif format is Format.PNG:
+        from core.lineage.png import to_png
+
+        sys.stdout.buffer.write(to_png(graph))
     else:
         writers = {
             Format.MERMAID: drawings.to_mermaid,

@@ -129,21 +129,18 @@ def repro(
 
     Example: python -m core pipeline repro train_model --downstream --project .demo/project
     """
-    from core.pipeline.jobs import repro_command, start
-    from core.pipeline.read import read_pipeline
-    from core.pipeline.validate import is_sound
-    from core.pipeline.validate import validate as check
+    from core.access import local_actor
+    from core.pipeline.reproduce import carry_out, plan_repro
+    from core.workspace import open_workspace
 
     folder = project_folder(project, workspace)
-    pipeline = read_pipeline(folder)
-    findings = check(pipeline)
-    if not no_validate and not is_sound(findings):
-        _log_findings(findings)
+    plan = plan_repro(folder, stages or (), force=force, downstream=downstream)
+    if plan.blocked and not no_validate:
+        _log_findings(plan.findings)
         log("Nothing was run. Mend the above, or use --no-validate.")
         raise typer.Exit(3)
-    known = [name for stage in pipeline.stages for name in (stage.name, stage.file, stage.group) if name]
-    command = repro_command(stages or (), known, force=force, downstream=downstream)
-    job = start(folder, command)
+    ws = open_workspace(workspace)
+    job = carry_out(ws, plan, local_actor(ws.settings), in_spite=no_validate)
     if not background:
         job = _follow(folder, job.job_id)
     _print_job(job, output)
@@ -178,11 +175,13 @@ def cancel(
 
     Example: python -m core pipeline cancel 20261124T093000-a1b2c3 --project .demo/project
     """
-    from core.pipeline.jobs import cancel as stop
+    from core.access import local_actor
     from core.pipeline.jobs import wait
+    from core.pipeline.reproduce import cancel as stop
+    from core.workspace import open_workspace
 
-    folder = project_folder(project, workspace)
-    stop(folder, job_id)
+    folder, ws = project_folder(project, workspace), open_workspace(workspace)
+    stop(ws, folder, job_id, local_actor(ws.settings))
     job = wait(folder, job_id, timeout_s=30)
     if output is Output.JSON:
         print_json(_job_json(job))

@@ -353,6 +353,7 @@ class VersionRegistered(Event):
 def kinds() -> Mapping[str, type[Event]]:
     """Every event kind by its name."""
     import core.ledger.alert_events
+    import core.ledger.pipeline_events
     import core.ledger.report_events
     import core.ledger.view_events  # noqa: F401 - kinds in files of their own
 

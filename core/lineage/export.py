@@ -6,9 +6,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from core.lineage.layout import layout
 from core.lineage.tree import WORDS, describe
-from core.lineage.types import Graph, Node, NodeKind, Strength
+from core.lineage.types import Graph, Node, NodeId, NodeKind, Strength
 
 COLUMN, ROW, RADIUS, MARGIN, LABEL = 190, 62, 9, 60, 26
+COLOUR = "#4f5bd5"
 
 SHAPES = {
     NodeKind.DATA: ("[(", ")]", "cylinder"),
@@ -56,12 +57,7 @@ def to_dot(graph: Graph) -> str:
 
 def to_svg(graph: Graph, colours: dict[NodeKind, str] | None = None) -> str:
     """A self-contained SVG drawing in our own layout, with a title for each node and edge."""
-    plan = layout([node.id for node in graph.nodes], [(edge.source, edge.target) for edge in graph.edges])
-    spots = {
-        node: (MARGIN + layer * COLUMN, MARGIN + row * ROW) for node, (layer, row) in plan.places.items()
-    }
-    width = 2 * MARGIN + max(plan.layers - 1, 0) * COLUMN + COLUMN // 2
-    height = 2 * MARGIN + max(plan.rows - 1, 0) * ROW
+    spots, width, height = places(graph)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" font-family="sans-serif" font-size="11" role="img" aria-label="Lineage graph">',
@@ -75,15 +71,28 @@ def to_svg(graph: Graph, colours: dict[NodeKind, str] | None = None) -> str:
             f'<path d="{_curve(spots[edge.source], spots[edge.target])}" fill="none" stroke="#888"{dashes} '
             f'marker-end="url(#tip)"><title>{tip}</title></path>'
         )
-    parts += [
-        _svg_node(node, spots[node.id], (colours or {}).get(node.kind, "#4f5bd5")) for node in graph.nodes
-    ]
+    parts += [_svg_node(node, spots[node.id], (colours or {}).get(node.kind, COLOUR)) for node in graph.nodes]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def places(graph: Graph) -> tuple[dict[NodeId, tuple[float, float]], float, float]:
+    """Where each node of a drawing goes, and the drawing's width and height, in pixels."""
+    plan = layout([node.id for node in graph.nodes], [(edge.source, edge.target) for edge in graph.edges])
+    spots = {
+        node: (MARGIN + layer * COLUMN, MARGIN + row * ROW) for node, (layer, row) in plan.places.items()
+    }
+    width = 2 * MARGIN + max(plan.layers - 1, 0) * COLUMN + COLUMN // 2
+    return spots, width, 2 * MARGIN + max(plan.rows - 1, 0) * ROW
+
+
+def shortened(name: str, letters: int) -> str:
+    """At most so many letters; a long name loses its beginning, which says least in a path."""
+    return name if len(name) <= letters else f"…{name[1 - letters :]}"
 
 
 def _svg_node(node: Node, spot: tuple[float, float], colour: str) -> str:
     x, y = spot
-    name = node.name if len(node.name) <= LABEL else f"…{node.name[1 - LABEL :]}"
+    name = shortened(node.name, LABEL)
     return (
         f"<g><title>{escape(describe(node))}</title>"
         f'<circle cx="{x:g}" cy="{y:g}" r="{RADIUS}" fill={quoteattr(colour)}/>'

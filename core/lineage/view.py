@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from core.lineage.groups import collapse
 from core.lineage.questions import neighbourhood
-from core.lineage.types import Graph, Node, NodeId, NodeKind
+from core.lineage.tree import WORDS
+from core.lineage.types import Edge, Graph, Node, NodeId, NodeKind
 from core.lineage.walk import Direction, reach
 
 FOCUS_KINDS = (
@@ -17,6 +19,17 @@ FOCUS_KINDS = (
     NodeKind.STAGE,
     NodeKind.RUN,
 )
+
+BOOKKEEPING = (
+    NodeKind.COMMIT,
+    NodeKind.PARAMS,
+    NodeKind.CODE,
+    NodeKind.LOGGED_MODEL,
+    NodeKind.DATASET,
+)
+"""What a first look does without: it says how, not from what to what."""
+
+FIRST_HOPS, MOST_HOPS, READABLE = 3, 10, 24
 
 
 def default_focus(graph: Graph, model: str | None = None) -> NodeId | None:
@@ -51,10 +64,58 @@ def around(graph: Graph, focus: NodeId, hops: int, *, grouped: bool) -> Graph:
     return collapse(near, keep=(focus,)) if grouped else near
 
 
-def without(graph: Graph, kinds: Iterable[NodeKind], keep: NodeId) -> Graph:
-    """The graph without nodes of these kinds; ``keep`` stays."""
+def bridged(graph: Graph, kinds: Iterable[NodeKind], keep: NodeId | None = None) -> Graph:
+    """The graph without nodes of these kinds; what only they connected is joined directly. ``keep`` stays.
+
+    A bridge is as sure as the weakest edge under it, and says over what it leads.
+    """
     unwanted = set(kinds)
-    return graph.only(node.id for node in graph.nodes if node.kind not in unwanted or node.id == keep)
+    hidden = {node.id for node in graph.nodes if node.kind in unwanted and node.id != keep}
+    visible = graph.only(node.id for node in graph.nodes if node.id not in hidden)
+    starts = dict.fromkeys(
+        edge.source for node in hidden for edge in graph.incoming[node] if edge.source not in hidden
+    )
+    bridges = [bridge for start in starts for bridge in _bridges(graph, visible, start, hidden)]
+    return replace(visible, edges=(*visible.edges, *bridges))
+
+
+def _bridges(graph: Graph, visible: Graph, start: NodeId, hidden: Collection[NodeId]) -> Iterable[Edge]:
+    """Edges from ``start`` over hidden nodes to visible ones that it does not reach otherwise."""
+    found: dict[NodeId, Edge] = {}
+    pending = [edge for edge in graph.outgoing[start] if edge.target in hidden]
+    seen: set[NodeId] = set()
+    while pending:
+        edge = pending.pop()
+        if edge.target in seen:
+            continue
+        seen.add(edge.target)
+        via = graph.by_id[edge.target]
+        for onward in graph.outgoing[edge.target]:
+            weaker = min(edge, onward, key=lambda one: one.strength)
+            joined = Edge(
+                start,
+                onward.target,
+                weaker.evidence,
+                weaker.strength,
+                f"over {WORDS[via.kind]} {via.name}",
+                edge.trained and onward.trained,
+            )
+            if onward.target in hidden:
+                pending.append(joined)
+            else:
+                found.setdefault(onward.target, joined)
+    known = reach(visible, (start,), Direction.DOWN) if found else {}
+    return [edge for target, edge in found.items() if target not in known]
+
+
+def fitting_hops(graph: Graph, focus: NodeId, *, grouped: bool) -> int:
+    """How far to look at first: three steps each way, and further while the picture stays readable."""
+    best = FIRST_HOPS
+    for hops in range(FIRST_HOPS, MOST_HOPS + 1):
+        if len(around(graph, focus, hops, grouped=grouped).nodes) > READABLE:
+            break
+        best = hops
+    return best
 
 
 def whole(graph: Graph, *, grouped: bool, keep: NodeId | None = None) -> Graph:

@@ -22,16 +22,17 @@ MAX_CACHED_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A file whose content is only in DVC's storage; ``dvc pull`` of ``path`` brings it."""
+    """A file of a ``revision`` (None: the working tree) whose content is only in DVC's storage."""
 
     path: str
     hash: Hash | None
     size: int | None
+    revision: str | None = None
 
     @property
     def way_out(self) -> str:
-        """What the user can run."""
-        return f"dvc pull {self.path}"
+        """What the user can run: into the working tree, or for an older revision into the cache."""
+        return f"dvc pull {self.path}" if self.revision is None else f"dvc fetch --all-commits {self.path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,11 @@ class _Elsewhere:
         if out is None or out.hash is None or not out.cache:
             return None
         data = cached_bytes(self._cache, out.hash)
-        return Stored(file, out.hash, out.size) if data is None else parse_values(file, data)
+        return (
+            Stored(file, out.hash, out.size, self._source.revision)
+            if data is None
+            else parse_values(file, data)
+        )
 
 
 def cached_bytes(cache: Path, wanted: Hash) -> bytes | None:

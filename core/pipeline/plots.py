@@ -109,7 +109,7 @@ def _filled(plot: Plot, source: Source, out: Out | None, cache: Path) -> Plot | 
             return None
         cached = cached_bytes(cache, out.hash)
         if cached is None:
-            return replace(plot, stored=Stored(plot.path, out.hash, out.size))
+            return replace(plot, stored=Stored(plot.path, out.hash, out.size, source.revision))
         data = cached
     if plot.path.lower().endswith(IMAGES):
         return replace(plot, image=data)

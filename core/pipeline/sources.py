@@ -31,8 +31,11 @@ DIRECTORY = "directory"
 """The identity of every directory."""
 
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
 class SourceFault(Exception):
-    """A file is there but is not read: too large, outside the repository, no permission."""
+    """A file is there but is not read: too large, in Git LFS, outside the repository, no permission."""
 
 
 class Source(Protocol):
@@ -136,7 +139,7 @@ class WorkingTree:
         try:
             if os.stat(real).st_size > MAX_BYTES:  # noqa: PTH116
                 raise SourceFault(f"it is larger than {MAX_BYTES // 2**20} MB and is not read")
-            return Path(real).read_bytes()
+            return _content(path, Path(real).read_bytes())
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -188,7 +191,7 @@ class Commit:
         content = self._reader.read(entry.id, MAX_BYTES)
         if content is None:
             raise SourceFault(f"it is larger than {MAX_BYTES // 2**20} MB or missing from this clone")
-        return content
+        return _content(path, content)
 
     def children(self, folder: str) -> tuple[str, ...]:
         """Names of the files in the folder; links are left out."""
@@ -207,6 +210,14 @@ class Commit:
         if full.startswith("../") or full.startswith("/") or full == "..":
             return None
         return lookup(self._reader, self._tree, "" if full == "." else full)
+
+
+def _content(path: str, data: bytes) -> bytes:
+    if data.startswith(LFS_POINTER):
+        raise SourceFault(
+            f"only its Git LFS pointer is here; in the working tree 'git lfs pull --include {path}' brings it"
+        )
+    return data
 
 
 def is_dvc_name(name: str) -> bool:

@@ -18,7 +18,7 @@ from dashboard.services.comparisons import (
 from dashboard.services.endpoints import endpoint_views, version_numbers
 from dashboard.services.evidence import evidence_pack, model_card, pack_name
 from dashboard.services.frame import forget, workspace
-from dashboard.services.graph import lineage
+from dashboard.services.graph import lineage, lineage_difference, lineage_png
 from dashboard.services.models import (
     aliases,
     as_of,

@@ -10,7 +10,10 @@ from core.workspace import Workspace
 from dashboard.services.frame import workspace
 
 if TYPE_CHECKING:
-    from core.lineage.types import Graph
+    from collections.abc import Mapping
+
+    from core.lineage.difference import Difference
+    from core.lineage.types import Graph, NodeId, NodeKind
 
 
 def lineage() -> Graph:
@@ -25,6 +28,23 @@ def _lineage(ws: Workspace) -> Graph:
     from core.lineage.build import build
 
     return build(ws)
+
+
+def lineage_png(shown: Graph, colours: Mapping[NodeKind, str]) -> bytes:
+    """A drawing of what is shown."""
+    from core.lineage.png import to_png
+
+    return to_png(shown, colours)
+
+
+def lineage_difference(graph: Graph, left: NodeId, right: NodeId) -> Difference:
+    """What differs between two versions: data, params, code, and the packages beside their files."""
+    from core.lineage.difference import diff
+    from core.lineage.environment import read_environments
+    from core.lineage.questions import as_version
+
+    one, other = as_version(left), as_version(right)
+    return diff(graph, one, other, read_environments(workspace(), (one, other)))
 
 
 def forget_graph() -> None:

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from tests.contract.test_lineage_workspace import Desk, desk
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+ANSWER = "versions were trained on raw.csv with this content; 1 of them serves now: risk v3 in production."
 __all__ = ["desk"]
 
 
@@ -45,7 +46,7 @@ def test_the_page_opens_on_the_version_in_production(visit) -> None:
 
 def test_impact_of_data_is_one_toggle_away_and_in_the_url(visit, desk: Desk) -> None:
     page = visit(find=f"raw.csv@{desk.first}", impact="true")
-    assert "1 of 2 versions trained on raw.csv serve now." in said(page)
+    assert f"2 {ANSWER}" in said(page)
     table = page.dataframe[0].value
     assert list(table["version"]) == ["risk v3", "risk v1"]
     assert list(table["approved by"]) == ["Grace Hopper", "–"]
@@ -61,7 +62,25 @@ def test_a_node_s_details_open_from_the_selectbox_and_lead_to_impact(visit) -> N
     ask = next(button for button in page.button if button.label.startswith("Which live models"))
     ask.click().run()
     assert not page.exception
-    assert "trained on raw.csv serve now" in said(page)
+    assert ANSWER in said(page)
+
+
+@pytest.mark.parametrize("written", ["raw.csv", "data:raw.csv"])
+def test_a_link_may_name_a_node_as_people_do(visit, written: str) -> None:
+    page = visit(node=written)
+    assert page.selectbox(key="focus").value.startswith("data:project/raw.csv@")
+    assert page.selectbox(key="node").value == page.selectbox(key="focus").value
+    assert ANSWER in said(page)
+    assert visit(node="no-such-thing").error[0].value.startswith("**Nothing in the lineage")
+
+
+def test_two_versions_side_by_side(visit) -> None:
+    page = visit()
+    page.selectbox(key="against").select("version:risk/1").run()
+    assert not page.exception
+    table = page.dataframe[0].value
+    assert list(table.columns) == ["aspect", "what", "risk v1", "risk v3"]
+    assert ("params", "lr", "0.1", "0.2") in [tuple(row) for row in table.itertuples(index=False)]
 
 
 def test_a_revision_and_the_whole_graph(visit, desk: Desk) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.lineage.build import build
-from core.lineage.types import Graph, NodeId, NodeKind
-from core.lineage.view import around, default_focus, without
+from core.lineage.types import Graph, NodeId
+from core.lineage.view import BOOKKEEPING, around, bridged, default_focus, fitting_hops
 from dashboard.charts.lineage import lineage_chart
 from dashboard.palette import LIGHT
 from tests.contract.test_lineage_workspace import Desk, desk
 
 __all__ = ["desk"]
-LEFT, RIGHT, TOP, BOTTOM = 70, 70, 44, 34
+LEFT, RIGHT, TOP, BOTTOM = 84, 84, 64, 56
 
 
 def place(shown: Graph, node: NodeId, width: float, height: float) -> tuple[float, float]:
@@ -37,7 +37,8 @@ def test_a_click_on_a_node_opens_its_details(desk: Desk, serve: Callable[..., st
     page = tab.open("/lineage")
     graph = build(desk.workspace)
     focus = default_focus(graph)
-    shown = around(without(graph, (NodeKind.CODE,), focus), focus, 4, grouped=True)
+    story = bridged(graph, BOOKKEEPING, focus)
+    shown = around(story, focus, fitting_hops(story, focus, grouped=True), grouped=True)
     stage = next(node for node in shown.nodes if node.name == "train")
     picture = page.locator('[data-testid="stEChartsChart"] canvas').first
     picture.wait_for()
@@ -58,7 +59,7 @@ def test_a_click_on_a_node_opens_its_details(desk: Desk, serve: Callable[..., st
 def test_impact_opens_by_link_and_reads_on_a_phone(desk: Desk, serve: Callable[..., str], open_tab) -> None:
     tab = open_tab(serve(desk.root), 390, 844, "dark")
     page = tab.open(f"/lineage?find=raw.csv%40{desk.first}&impact=true")
-    assert "1 of 2 versions trained on raw.csv serve now." in tab.text()
+    assert "2 versions were trained on raw.csv with this content; 1 of them serves now" in tab.text()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
     page.get_by_text("As text").click()
     page.get_by_text("Went to").first.wait_for()

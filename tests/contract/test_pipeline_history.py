@@ -108,7 +108,7 @@ def test_cached_metrics_and_plots_come_from_the_cache_or_say_where_they_are(tmp_
     shutil.rmtree(tmp_path / ".dvc" / "cache")
     (measures,) = read_metrics(tmp_path, ["HEAD"])
     assert measures.values == {}
-    assert [one.way_out for one in measures.stored] == ["dvc pull m.json"]
+    assert [one.way_out for one in measures.stored] == ["dvc fetch --all-commits m.json"]
     (plot,) = read_plots(tmp_path, ["HEAD"]).plots
     assert plot.stored is not None and plot.points == ()
 
