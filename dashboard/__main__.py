@@ -7,12 +7,14 @@ import os
 import signal
 import socket
 import sys
+import tomllib
 from pathlib import Path
 
 from core.errors import ExitCode, ModelDeskError
-from core.settings import load_settings
+from core.settings import Settings, load_settings
 from dashboard.background import serving
 
+SECRETS = "secrets.toml"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -34,6 +36,9 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(ExitCode.REFUSED)
+    if refusal := _sign_in_problem(settings):
+        print(f"error: {refusal}", file=sys.stderr)
+        sys.exit(ExitCode.USAGE)
     if not _is_free(options.address, options.port):
         print(
             f"error: port {options.port} is in use. Stop what runs there, or choose another: "
@@ -45,7 +50,24 @@ def main() -> None:
     # A plain SIGTERM would end the process before what was started beside it is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with serving(settings):
-        _serve(options.address, options.port)
+        _serve(options.address, options.port, settings.root / SECRETS)
+
+
+def _sign_in_problem(settings: Settings) -> str:
+    """Why people could not sign in as the settings say; '' when they can."""
+    if settings.access.mode == "proxy" and not settings.access.proxy_header:
+        return "[access] mode is proxy, but proxy_header is not set: name the header that your proxy sets."
+    if settings.access.mode != "oidc":
+        return ""
+    file = settings.root / SECRETS
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8")).get("auth", {})
+    except (OSError, ValueError):
+        found = {}
+    lacking = [key for key in ("redirect_uri", "cookie_secret") if not found.get(key)]
+    if lacking:
+        return f"[access] mode is oidc, but {file} lacks [auth] {', '.join(lacking)}: see 'Signing in' in the README."
+    return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,11 +90,14 @@ def _is_free(address: str, port: int) -> bool:
     return True
 
 
-def _serve(address: str, port: int) -> None:
+def _serve(address: str, port: int, secrets: Path) -> None:
     from dashboard.asgi import app
 
     print(f"Model Desk: http://{address}:{port}", flush=True)
-    app.run(config={"server.port": port, "server.address": address})
+    config = {"server.port": port, "server.address": address}
+    if secrets.is_file():
+        config["secrets.files"] = [str(secrets)]
+    app.run(config=config)
 
 
 if __name__ == "__main__":

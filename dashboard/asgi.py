@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import ModelDeskError
+from dashboard.deep_link import DeepLink
 from dashboard.parts.failure import show_failure, show_unexpected
 
 log = logging.getLogger("modeldesk")
@@ -82,6 +83,6 @@ def on_script_error(error: Exception) -> bool:
 app = st.App(
     Path(__file__).with_name("app.py"),
     routes=[Route("/healthz", healthz)],
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=[Middleware(SecurityHeaders), Middleware(DeepLink)],
     on_script_error=on_script_error,
 )

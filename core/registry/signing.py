@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from core.access import LOCAL, Actor
+from core.access import LOCAL, Action, Actor, require
 from core.errors import BadInput, Refused
 from core.ledger.canonical import instant, instant_text
 from core.ledger.events import SignatureFailed, SignerEnrolled
@@ -52,10 +52,11 @@ def is_enrolled(ws: Workspace, name: str) -> bool:
 def enrol(ws: Workspace, actor: Actor, passphrase: str, current: str | None = None) -> None:
     """Set the actor's passphrase, or change it when ``current`` is the one in force.
 
-    Raises BadInput for a short one, Refused for a wrong ``current``.
+    Raises BadInput for a short one, Refused for a wrong ``current`` and for whoever has no role here.
     """
     from argon2 import PasswordHasher
 
+    require(ws.settings, actor, Action.VIEW)
     if len(passphrase) < SHORTEST:
         raise BadInput(
             f"A passphrase has at least {SHORTEST} characters.", "A few words make a good one; paste works."

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.access import Actor, demo_actor, local_actor
+from core.access import LOCAL, Action, Actor, decide, demo_actor, local_actor
 from core.errors import Refused
 from core.settings import Settings
 from dashboard.parts.signing import end_signing_session
+from dashboard.parts.text import literal
 
 _CHOICE = "act_as"
 
@@ -50,10 +51,23 @@ def show_identity(settings: Settings) -> None:
 
 
 def require_sign_in(settings: Settings) -> None:
-    """With OIDC, offer the sign-in and stop until somebody is signed in."""
+    """Where people sign in: stop until somebody did who has a role here. Deny by default."""
+    if settings.access.mode == LOCAL:
+        return
     if settings.access.mode == "oidc" and not st.user.is_logged_in:
         st.title("Model Desk", anchor=False)
         st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
+        st.stop()
+    actor = current_actor(settings)
+    if not decide(settings, actor, Action.VIEW).allowed:
+        st.title("Model Desk", anchor=False)
+        st.error(
+            f"**{literal(actor.printed_name)} has no role here.**\n\nAn admin grants one in modeldesk.toml, "
+            f"under access.grants, to the user `{literal(actor.name)}`.",
+            icon=":material/block:",
+        )
+        if settings.access.mode == "oidc":
+            st.button("Sign out", on_click=_sign_out)
         st.stop()
 
 
@@ -63,10 +77,12 @@ def _sign_out() -> None:
 
 
 def _signed_in() -> Actor:
-    email = st.user.get("email") or st.user.get("sub")
-    if not st.user.is_logged_in or not email:
+    # An address that the provider did not verify proves nothing about its owner.
+    verified = st.user.get("email_verified", True) in (True, "true")
+    name = (st.user.get("email") if verified else None) or st.user.get("sub")
+    if not st.user.is_logged_in or not name:
         raise Refused("Nobody is signed in.", "Sign in and try again.")
-    return Actor(str(email), str(st.user.get("name") or email), "oidc")
+    return Actor(str(name), str(st.user.get("name") or name), "oidc")
 
 
 def _from_proxy(settings: Settings) -> Actor:

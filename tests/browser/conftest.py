@@ -46,9 +46,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(workspace: Path, log: Path, **environment: str) -> Iterator[str]:
+def running(workspace: Path, log: Path, port: int | None = None, **environment: str) -> Iterator[str]:
     """The dashboard on ``workspace``; yields its URL and stops the server at the end."""
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -86,8 +86,8 @@ def _answers(url: str) -> bool:
 def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Start a server on a workspace of one's own; it stops with the test."""
     with contextlib.ExitStack() as stack:
-        yield lambda workspace, **environment: stack.enter_context(
-            running(workspace, tmp_path / "server.log", **environment)
+        yield lambda workspace, **options: stack.enter_context(
+            running(workspace, tmp_path / "server.log", **options)
         )
 
 
