@@ -25,7 +25,7 @@ def verify(
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Recompute every hash and link of the ledger; exit code 8 when one does not fit.
+    """Recompute every hash and link of the ledger, and the state stored beside it; exit code 8 for any difference.
 
     Example: python -m core audit verify --anchor anchor.json --output json
     """
@@ -34,8 +34,10 @@ def verify(
     from core.ledger.verify import verify_rows
     from core.workspace import open_workspace
 
-    rows = read_export(export) if export else open_workspace(workspace).ledger.rows()
-    found = verify_rows(rows, read_anchor(anchor) if anchor else None)
+    kept = read_anchor(anchor) if anchor else None
+    found = (
+        verify_rows(read_export(export), kept) if export else open_workspace(workspace).ledger.verify(kept)
+    )
     if output is Output.JSON:
         problems = [{"seq": p.seq, "kind": str(p.kind), "detail": p.detail} for p in found.problems]
         document = {"ok": found.ok, "events": found.events, "head": found.head, "problems": problems}
@@ -71,6 +73,25 @@ def anchor(
         print_json(document | {"at": instant_text(written.at)})
         return
     print_table(["file", "events", "head"], [[out, written.events, written.hash]], output)
+
+
+@app.command()
+def rebuild(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
+    """Make the state that is stored beside the events anew; the events alone count, and stay as they are.
+
+    Example: python -m core audit rebuild
+    """
+    from core.access import Action, local_actor, require
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    require(ws.settings, local_actor(ws.settings), Action.CHANGE_SETTINGS)
+    state = ws.ledger.rebuild()
+    if output is Output.JSON:
+        print_json({"events": state.seq})
+    else:
+        print_table(["events"], [[state.seq]], output)
+    log(f"The stored state was made anew from {state.seq:,} events.")
 
 
 @app.command()

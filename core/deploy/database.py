@@ -6,18 +6,14 @@ the ledger; with PostgreSQL it is the same database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from core.database import Database
 from core.errors import Unavailable
-
-WAIT_S = 10
 
 metadata = sa.MetaData()
 
@@ -131,58 +127,37 @@ outbox = sa.Table(
 )
 
 
-class Database:
+class DeployDatabase(Database):
     """Transactions on the deployment tables; failures are ``Unavailable`` with a way out."""
+
+    what = "The deployment database"
+    lock = "deployments"
+    wait_s = 10
 
     def __init__(self, ledger_url: str) -> None:
         url = sa.make_url(ledger_url)
-        self._sqlite = url.get_backend_name() == "sqlite"
-        self.file = Path(url.database or "").with_name("deploy.db") if self._sqlite else None
-        self._url = (
-            url.set(database=str(self.file)) if self._sqlite else url.set(drivername="postgresql+psycopg")
+        if url.get_backend_name() == "sqlite":
+            url = url.set(database=str(Path(url.database or "").with_name("deploy.db")))
+        super().__init__(url)
+
+    def is_readable(self, connection: sa.Connection) -> bool:
+        """True when the tables are there."""
+        return self.is_complete(connection)
+
+    def is_complete(self, connection: sa.Connection) -> bool:
+        """True when every table is there."""
+        return metadata.tables.keys() <= set(sa.inspect(connection).get_table_names())
+
+    def make(self, connection: sa.Connection) -> None:
+        """Make the tables that are missing."""
+        metadata.create_all(connection)
+
+    def explained(self, error: DBAPIError) -> Unavailable:
+        """What the driver says; its statements hold no data of patients."""
+        return Unavailable(
+            f"The deployment database did not answer: {error.orig}.",
+            "What serves goes on serving. Check its file, the disk and its server, and try again.",
         )
-        self._engine: sa.Engine | None = None
-
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection | None]:
-        """A snapshot; None while nothing was ever deployed here (looking creates nothing)."""
-        if self.file is not None and not self.file.exists():
-            yield None
-            return
-        with self._failures(), self._open().connect() as connection:
-            yield connection
-
-    @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """A transaction alone among writers, on disk when it ends."""
-        with self._failures():
-            engine = self._open().execution_options(deploy_writes=True)
-            with engine.begin() as connection:
-                if not self._sqlite:
-                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7355608)")
-                yield connection
-
-    def _open(self) -> sa.Engine:
-        if self._engine is None:
-            options: dict[str, Any] = {"timeout": WAIT_S} if self._sqlite else {"connect_timeout": 5}
-            engine = sa.create_engine(self._url, connect_args=options)
-            if self._sqlite:
-                sa.event.listen(engine, "connect", _prepare)
-                sa.event.listen(engine, "begin", _begin)
-            with engine.execution_options(deploy_writes=True).begin() as connection:
-                metadata.create_all(connection)
-            self._engine = engine
-        return self._engine
-
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            raise Unavailable(
-                f"The deployment database did not answer: {error.orig}.",
-                "What serves goes on serving. Check its file, the disk and its server, and try again.",
-            ) from error
 
 
 def instant(text: str | None) -> datetime | None:
@@ -193,14 +168,3 @@ def instant(text: str | None) -> datetime | None:
 def now_text() -> str:
     """The present as it is stored."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # _begin starts transactions; the driver's own would not lock early
-    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("deploy_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.deploy import paths
-from core.deploy.database import Database
+from core.deploy.database import DeployDatabase
 from core.deploy.embedded import EmbeddedEngine
 from core.deploy.fetch import fetch
 from core.deploy.journal import Journal
@@ -27,7 +27,7 @@ class Desk:
     def __init__(self, ws: Workspace) -> None:
         self.ws = ws
         self.settings = ws.settings
-        self.database = Database(ws.settings.ledger_url)
+        self.database = DeployDatabase(ws.settings.ledger_url)
         self.store = Store(self.database)
         self.journal = Journal(self.database)
         self.outbox = Outbox(self.database)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from core.deploy import database as db
 from core.deploy import journal_rows as rows
 from core.deploy import processes
-from core.deploy.database import Database, now_text
+from core.deploy.database import DeployDatabase, now_text
 from core.deploy.store import change_live, read_endpoints, reopen_served, write_endpoint
 from core.deploy.types import (
     Endpoint,
@@ -54,7 +54,7 @@ class Message:
 class Journal:
     """Operations of one workspace."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DeployDatabase) -> None:
         self._database = database
 
     def begin(self, intent: Intent) -> Operation:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from core.access import Actor
 from core.deploy import database as db
-from core.deploy.database import Database, now_text
+from core.deploy.database import DeployDatabase, now_text
 from core.deploy.types import EndpointKey
 from core.errors import ModelDeskError
 
@@ -36,7 +36,7 @@ class Pending:
 class Outbox:
     """The messages of one workspace. They are written in the transaction that records a switch."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DeployDatabase) -> None:
         self._database = database
 
     def pending(self, kind: str | None = None) -> tuple[Pending, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.deploy import database as db
-from core.deploy.database import Database, instant, now_text
+from core.deploy.database import DeployDatabase, instant, now_text
 from core.deploy.types import Artifact, Endpoint, EndpointKey, Process, Served, Slot, SlotName
 from core.errors import Conflict
 
@@ -21,7 +21,7 @@ from core.errors import Conflict
 class Store:
     """Endpoints and slots of one workspace."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: DeployDatabase) -> None:
         self._database = database
 
     def endpoints(self) -> tuple[Endpoint, ...]:

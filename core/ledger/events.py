@@ -371,22 +371,21 @@ def restore(kind: str, model: str, environment: str, payload: Mapping[str, Any])
     """The event that was stored; unknown kinds (of a newer version) become a plain :class:`Event`."""
     cls = kinds().get(kind, Event)
     values = {
-        name: _restored(annotation, payload[name])
-        for name, annotation in _annotations(cls).items()
-        if name in payload
+        name: _restored(is_time, payload[name]) for name, is_time in _fields(cls).items() if name in payload
     }
     return cls(**values | {"model": model, "environment": environment})
 
 
 @cache
-def _annotations(cls: type[Event]) -> dict[str, Any]:
+def _fields(cls: type[Event]) -> dict[str, bool]:
+    """The fields of an event, and whether each holds a time."""
     hints = typing.get_type_hints(cls)
-    return {item.name: hints[item.name] for item in fields(cls)}
+    return {
+        item.name: datetime in (hints[item.name], *typing.get_args(hints[item.name])) for item in fields(cls)
+    }
 
 
-def _restored(annotation: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    if datetime in (annotation, *typing.get_args(annotation)):
+def _restored(is_time: bool, value: Any) -> Any:
+    if is_time and value is not None:
         return instant(value)
     return tuple(value) if isinstance(value, list) else value

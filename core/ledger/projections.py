@@ -1,11 +1,12 @@
-"""From records to state: a pure fold.
+"""From records to state: a fold over the events in order.
 
-Nothing here is stored, so it can never disagree with the events.
+The same code makes the whole state in memory and follows one event in the stored state, within the transaction
+that appends it (see stored.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,36 +16,33 @@ from core.ledger import events as ev
 from core.ledger.state import Deputy, Freeze, OpenAlert, Place, Request, Service, Signature, State
 from core.ledger.types import Record
 
+Tables = dict[str, MutableMapping[Any, Any]]
+"""The parts of a state by name."""
+
+PARTS = (
+    "services", "freezes", "requests", "named", "published", "unfinished", "reviews_due", "alerts",
+    "moved_outside",
+)  # fmt: skip
+
 
 def project(records: Iterable[Record], state: State | None = None) -> State:
     """The state after ``records``, which follow those that gave ``state``."""
     before = state or State()
-    after = _Fold(
-        before.seq,
-        dict(before.services),
-        dict(before.freezes),
-        dict(before.requests),
-        list(before.deputies),
-        list(before.policies),
-        dict(before.unfinished),
-        dict(before.reviews_due),
-        dict(before.alerts),
-        dict(before.moved_outside),
-    )
+    tables: Tables = {name: _copied(getattr(before, name)) for name in PARTS}
+    fold, seq = _Fold(**tables), before.seq
     for record in records:
-        after.add(record)
-    return State(
-        seq=after.seq,
-        services=after.services,
-        freezes=after.freezes,
-        requests=after.requests,
-        deputies=tuple(after.deputies),
-        policies=tuple(after.policies),
-        unfinished=after.unfinished,
-        reviews_due=after.reviews_due,
-        alerts=after.alerts,
-        moved_outside=after.moved_outside,
-    )
+        fold.add(record)
+        seq = record.seq
+    return State(seq=seq, **tables)
+
+
+def follow(record: Record, tables: Tables) -> None:
+    """Change the parts of the state by what ``record`` says."""
+    _Fold(**tables).add(record)
+
+
+def _copied(table: Any) -> MutableMapping[Any, Any]:
+    return table.copy()
 
 
 _CLOSINGS = {
@@ -56,21 +54,19 @@ _CLOSINGS = {
 
 @dataclass
 class _Fold:
-    """The state while it is being built."""
+    """The state while it is being built: one attribute a part of it."""
 
-    seq: int
-    services: dict[Place, tuple[Service, ...]]
-    freezes: dict[Place, Freeze]
-    requests: dict[str, Request]
-    deputies: list[Deputy]
-    policies: list[tuple[datetime, ev.PolicyPublished]]
-    unfinished: dict[str, Record]
-    reviews_due: dict[str, Record]
-    alerts: dict[str, OpenAlert]
-    moved_outside: dict[Place, Record]
+    services: MutableMapping[Place, tuple[Service, ...]]
+    freezes: MutableMapping[Place, Freeze]
+    requests: MutableMapping[str, Request]
+    named: MutableMapping[tuple[str, str], Deputy]
+    published: MutableMapping[str, tuple[datetime, ev.PolicyPublished]]
+    unfinished: MutableMapping[str, Record]
+    reviews_due: MutableMapping[str, Record]
+    alerts: MutableMapping[str, OpenAlert]
+    moved_outside: MutableMapping[Place, Record]
 
     def add(self, record: Record) -> None:
-        self.seq = record.seq
         place = (record.model, record.environment)
         match record.event:
             case ev.OperationStarted() as event:
@@ -99,9 +95,9 @@ class _Fold:
             case ev.DeputyNamed() as event:
                 self._deputy(event)
             case ev.DeputyEnded() as event:
-                self.deputies = self._other_deputies(event)
+                self.named.pop((event.deputy, event.principal), None)
             case ev.PolicyPublished() as event:
-                self.policies.append((record.at, event))
+                self.published[f"{record.seq:012}"] = (record.at, event)
             case event if alert_id := getattr(event, "alert_id", ""):
                 self._alert(alert_id, record, event)
             case ev.RequestOpened() as event:
@@ -159,12 +155,9 @@ class _Fold:
             self._take_over(place, service, taken_back=False)
 
     def _deputy(self, event: ev.DeputyNamed) -> None:
-        named = Deputy(deputy=event.deputy, principal=event.principal, until=event.until)
-        self.deputies = [*self._other_deputies(event), named]
-
-    def _other_deputies(self, event: ev.DeputyNamed | ev.DeputyEnded) -> list[Deputy]:
-        pair = (event.deputy, event.principal)
-        return [item for item in self.deputies if (item.deputy, item.principal) != pair]
+        key = (event.deputy, event.principal)
+        self.named.pop(key, None)
+        self.named[key] = Deputy(deputy=event.deputy, principal=event.principal, until=event.until)
 
     def _alert(self, alert_id: str, record: Record, event: ev.Event) -> None:
         if isinstance(event, alert_events.DriftAlertRaised):

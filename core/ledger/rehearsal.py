@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from core.access import Actor
 from core.ledger.canonical import canonical_json
-from core.ledger.database import WAIT_S
+from core.ledger.database import LedgerDatabase
 from core.ledger.events import Event
 from core.ledger.projections import project
 from core.ledger.state import State
@@ -54,6 +54,6 @@ class RehearsalLedger(Ledger):
         return project(self.would_add, super().state(until)) if self.would_add else super().state(until)
 
     @contextmanager
-    def exclusive(self, name: str, wait_s: float = WAIT_S) -> Iterator[None]:
+    def exclusive(self, name: str, wait_s: float = LedgerDatabase.wait_s) -> Iterator[None]:
         """No lock: nothing is changed."""
         yield

@@ -11,9 +11,18 @@ import sqlalchemy as sa
 
 from core.errors import Unavailable
 
-HEAD = "0001"
+VERSIONS = ("0001", "0002")
+HEAD = VERSIONS[-1]
 VERSION_TABLE = "ledger_version"
 MIGRATIONS = Path(__file__).with_name("migrations")
+
+GRANTS = (
+    "GRANT SELECT, INSERT ON ledger_events TO model_desk",
+    "GRANT SELECT, INSERT, UPDATE ON ledger_signers TO model_desk",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ledger_projection TO model_desk",
+    "GRANT SELECT ON ledger_version TO model_desk",
+)
+"""What the application's own role needs on PostgreSQL: nothing that could change what is recorded."""
 
 metadata = sa.MetaData()
 
@@ -30,6 +39,15 @@ events = sa.Table(
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("prev_hash", sa.Text, nullable=False),
     sa.Column("hash", sa.Text, nullable=False),
+)
+
+projection = sa.Table(
+    "ledger_projection",
+    metadata,
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
 )
 
 signers = sa.Table(
@@ -61,8 +79,12 @@ def upgrade(connection: sa.Connection) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        raise Unavailable(
-            f"This ledger was written by a newer Model Desk (version {version_of(connection)}; "
-            f"this one knows {HEAD}).",
-            "Update Model Desk; the ledger was not touched.",
-        ) from error
+        raise too_new(str(version_of(connection))) from error
+
+
+def too_new(version: str) -> Unavailable:
+    """The failure of meeting a ledger that this code does not know."""
+    return Unavailable(
+        f"This ledger was written by a newer Model Desk (version {version}; this one knows {HEAD}).",
+        "Update Model Desk; the ledger was not touched.",
+    )

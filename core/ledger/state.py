@@ -120,12 +120,22 @@ class State:
     services: Mapping[Place, tuple[Service, ...]] = field(default_factory=dict)
     freezes: Mapping[Place, Freeze] = field(default_factory=dict)
     requests: Mapping[str, Request] = field(default_factory=dict)
-    deputies: tuple[Deputy, ...] = ()
-    policies: tuple[tuple[datetime, ev.PolicyPublished], ...] = ()
+    named: Mapping[tuple[str, str], Deputy] = field(default_factory=dict)
+    published: Mapping[str, tuple[datetime, ev.PolicyPublished]] = field(default_factory=dict)
     unfinished: Mapping[str, Record] = field(default_factory=dict)
     reviews_due: Mapping[str, Record] = field(default_factory=dict)
     alerts: Mapping[str, OpenAlert] = field(default_factory=dict)
     moved_outside: Mapping[Place, Record] = field(default_factory=dict)
+
+    @property
+    def deputies(self) -> tuple[Deputy, ...]:
+        """Who stands in for whom, also those whose time is over."""
+        return tuple(self.named.values())
+
+    @property
+    def policies(self) -> tuple[tuple[datetime, ev.PolicyPublished], ...]:
+        """Every published policy text and when it was published, oldest first."""
+        return tuple(self.published.values())
 
     def live(self, model: str, environment: str) -> Service | None:
         """The live version of a model in an environment, as decided."""

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from core.access import Actor
+from core.database import lock_id
 from core.errors import Conflict
-from core.ledger.canonical import GENESIS, canonical_json, instant, instant_text, record_hash
-from core.ledger.database import WAIT_S, Database, lock_id
+from core.ledger.canonical import GENESIS, instant_text
+from core.ledger.database import LedgerDatabase
 from core.ledger.events import Event
-from core.ledger.locks import file_lock
 from core.ledger.projections import project
+from core.ledger.rows import record_of, row_of
 from core.ledger.schema import events
 from core.ledger.state import State
+from core.ledger.stored import Telling, follow_event, rebuild, state_problems, stored_state
 from core.ledger.types import Anchor, Head, Record, Verification
 from core.ledger.verify import Row, verify_rows
+from core.locks import file_lock
 
 _COLUMNS = tuple(events.c)
 
@@ -32,7 +34,7 @@ class Ledger:
     rehearses = False
 
     def __init__(self, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.database = Database(url)
+        self.database = LedgerDatabase(url)
         self._clock = clock
         self._state, self._last = State(), GENESIS
         self._folding = threading.Lock()
@@ -49,12 +51,13 @@ class Ledger:
         with self.database.writing() as connection:
             if key is not None and (first := _by_key(connection, key)):
                 return first
-            last = connection.execute(
-                sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
-            ).first()
-            row = _row(event, actor, key, self._clock(), last)
+            last = _head(connection)
+            row = row_of(event, actor, key, self._clock(), last)
             connection.execute(sa.insert(events).values(dict(zip(events.c.keys(), row, strict=True))))
-        return _record(row)
+            record = record_of(row)
+            if not follow_event(connection, last, record):
+                rebuild(connection, _all_records(connection))
+        return record
 
     def records(
         self,
@@ -75,7 +78,7 @@ class Ledger:
         if until is not None:
             query = query.where(events.c.at <= instant_text(until))
         with self.database.reading() as connection:
-            return () if connection is None else tuple(map(_record, connection.execute(query)))
+            return () if connection is None else tuple(map(record_of, connection.execute(query)))
 
     def by_key(self, key: str) -> Record | None:
         """The record that was appended under an idempotency key."""
@@ -87,22 +90,33 @@ class Ledger:
         if until is not None:
             return project(self.records(until=until))
         with self._folding:
-            news = self.records(after=max(self._state.seq - 1, 0))
-            if self._state.seq and (not news or news[0].hash != self._last):
-                # Another ledger lies at this place by now (restored or replaced): begin anew.
-                self._state, news = State(), self.records()
-            elif self._state.seq:
-                news = news[1:]
-            self._state = project(news, self._state)
-            self._last = news[-1].hash if news else self._last
+            news = self.records(after=max(self._state.seq - 1, 0)) if self._state.seq else ()
+            if news and news[0].hash == self._last:
+                self._state, self._last = project(news[1:], self._state), news[-1].hash
+            else:
+                # The first look, or another ledger lies at this place by now (restored or replaced).
+                self._state, self._last = self._whole_state()
             return self._state
+
+    def _whole_state(self) -> tuple[State, str]:
+        """The state and the hash of its last event: as stored, and where that does not fit, from the events."""
+        with self.database.reading() as connection:
+            if connection is None:
+                return State(), GENESIS
+            state, last = stored_state(connection) or (State(), GENESIS)
+            query = sa.select(*_COLUMNS).where(events.c.seq > state.seq).order_by(events.c.seq)
+            news = tuple(map(record_of, connection.execute(query)))
+            return (project(news, state), news[-1].hash) if news else (state, last)
+
+    def rebuild(self) -> State:
+        """Store the state anew from the events, which alone count; the result is the same. Raises Unavailable."""
+        with self.database.writing() as connection:
+            return rebuild(connection, _all_records(connection))
 
     def head(self) -> Head:
         """How many events there are and the newest hash."""
-        newest = sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
         with self.database.reading() as connection:
-            row = None if connection is None else connection.execute(newest).first()
-        return Head(row.seq, row.hash) if row else Head(0, GENESIS)
+            return Head(0, GENESIS) if connection is None else _head(connection)
 
     def anchor(self) -> Anchor:
         """The head to be kept elsewhere."""
@@ -110,8 +124,17 @@ class Ledger:
         return Anchor(events=head.events, hash=head.hash, at=self._clock())
 
     def verify(self, anchor: Anchor | None = None) -> Verification:
-        """Recompute every hash and link; with an ``anchor``, a cut tail and a rebuilt chain show too."""
-        return verify_rows(self.rows(), anchor)
+        """Recompute every hash and link, and whether the stored state is what follows from the events.
+
+        With an ``anchor``, a cut tail and a rebuilt chain show too.
+        """
+        with self.database.reading() as connection:
+            stored = stored_state(connection) if connection is not None else None
+        told = Telling()
+        found = verify_rows(map(told.heard, self.rows()), anchor)
+        if stored is None or told.state is None or found.problems or told.state.seq != stored[0].seq:
+            return found
+        return replace(found, problems=state_problems(stored[0], told.state))
 
     def rows(self, after: int = 0) -> Iterator[Row]:
         """Every row as it is stored, in order, after a row number: what the hashes were computed from."""
@@ -121,7 +144,7 @@ class Ledger:
                 yield from map(tuple, connection.execution_options(yield_per=5000).execute(query))
 
     @contextmanager
-    def exclusive(self, name: str, wait_s: float = WAIT_S) -> Iterator[None]:
+    def exclusive(self, name: str, wait_s: float = LedgerDatabase.wait_s) -> Iterator[None]:
         """Only one process at a time, on any machine that shares this ledger, acts under ``name``.
 
         On SQLite (one machine) a lock file beside the database, on PostgreSQL an advisory lock; both end with
@@ -145,38 +168,17 @@ class Ledger:
                 connection.execute(sa.text("SET lock_timeout = DEFAULT"))
 
 
-def _row(event: Event, actor: Actor, key: str | None, at: datetime, last: Any) -> tuple[Any, ...]:
-    who = {"name": actor.name, "display_name": actor.display_name, "source": actor.source, "demo": actor.demo}
-    body = (
-        last.seq + 1 if last else 1,
-        instant_text(at),
-        event.kind,
-        event.model,
-        event.environment,
-        canonical_json(who),
-        key,
-        canonical_json(event.payload()),
-        last.hash if last else GENESIS,
-    )
-    return (*body, record_hash(body))
-
-
-def _record(row: Any) -> Record:
-    seq, at, kind, model, environment, actor, key, payload, prev_hash, digest = row
-    return Record(
-        seq=seq,
-        at=instant(at),
-        actor=Actor(**json.loads(actor)),
-        kind=kind,
-        model=model,
-        environment=environment,
-        key=key,
-        payload=json.loads(payload),
-        prev_hash=prev_hash,
-        hash=digest,
-    )
-
-
 def _by_key(connection: sa.Connection, key: str) -> Record | None:
     row = connection.execute(sa.select(*_COLUMNS).where(events.c.key == key)).first()
-    return _record(row) if row else None
+    return record_of(row) if row else None
+
+
+def _head(connection: sa.Connection) -> Head:
+    newest = sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
+    row = connection.execute(newest).first()
+    return Head(row.seq, row.hash) if row else Head(0, GENESIS)
+
+
+def _all_records(connection: sa.Connection) -> Iterator[Record]:
+    query = sa.select(*_COLUMNS).order_by(events.c.seq)
+    yield from map(record_of, connection.execute(query))

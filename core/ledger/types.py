@@ -65,6 +65,7 @@ class ProblemKind(StrEnum):
     CUT_TAIL = "cut tail"
     REBUILT = "rebuilt"
     UNREADABLE = "unreadable"
+    STATE = "state"
 
 
 @dataclass(frozen=True, slots=True)

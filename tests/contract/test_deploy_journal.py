@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.deploy.database import Database
+from core.deploy.database import DeployDatabase
 from core.deploy.journal import Intent, Journal, Message
 from core.deploy.outbox import Outbox
 from core.deploy.store import Store
@@ -21,8 +21,8 @@ KEY = EndpointKey("risk", "production")
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    database = Database(f"sqlite:///{tmp_path}/ledger.db")
+def database(tmp_path: Path) -> DeployDatabase:
+    database = DeployDatabase(f"sqlite:///{tmp_path}/ledger.db")
     store = Store(database)
     store.ensure_endpoint(KEY, 18999, "ada")
     for number, name in enumerate(SlotName, 1):
@@ -36,7 +36,7 @@ def intent(kind: OperationKind = OperationKind.DEPLOY, version: int = 1, **more:
     return Intent(key=KEY, kind=kind, to_version=version, actor="ada", reason="test", **more)
 
 
-def test_one_of_many_begins(database: Database) -> None:
+def test_one_of_many_begins(database: DeployDatabase) -> None:
     def begin(_: int) -> str:
         try:
             return Journal(database).begin(intent()).id
@@ -48,7 +48,7 @@ def test_one_of_many_begins(database: Database) -> None:
     assert len(won) == 1
 
 
-def test_a_rollback_takes_over_and_the_late_promote_changes_nothing(database: Database) -> None:
+def test_a_rollback_takes_over_and_the_late_promote_changes_nothing(database: DeployDatabase) -> None:
     journal, store = Journal(database), Store(database)
     first = journal.begin(intent(version=1))
     journal.decide(first, live=SlotName.A, previous=None, weights={SlotName.A: 100})
@@ -64,7 +64,7 @@ def test_a_rollback_takes_over_and_the_late_promote_changes_nothing(database: Da
         journal.begin(intent(OperationKind.ROLLBACK, version=1))
 
 
-def test_what_was_taken_back_is_no_good_target(database: Database) -> None:
+def test_what_was_taken_back_is_no_good_target(database: DeployDatabase) -> None:
     journal, store = Journal(database), Store(database)
     moves = (("a", OperationKind.DEPLOY), ("b", OperationKind.DEPLOY), ("a", OperationKind.ROLLBACK))
     for name, kind in moves:
@@ -79,7 +79,7 @@ def test_what_was_taken_back_is_no_good_target(database: Database) -> None:
     ]
 
 
-def test_a_switch_that_did_not_hold_is_withdrawn_with_its_messages(database: Database) -> None:
+def test_a_switch_that_did_not_hold_is_withdrawn_with_its_messages(database: DeployDatabase) -> None:
     journal, store = Journal(database), Store(database)
     operation = journal.begin(intent(version=1))
     before = store.endpoint(KEY)
@@ -90,12 +90,13 @@ def test_a_switch_that_did_not_hold_is_withdrawn_with_its_messages(database: Dat
     assert Outbox(database).pending() == ()
 
 
-def test_an_operation_whose_process_died_is_aborted(database: Database, tmp_path: Path) -> None:
+def test_an_operation_whose_process_died_is_aborted(database: DeployDatabase, tmp_path: Path) -> None:
     code = (
-        "from core.deploy.database import Database; from core.deploy.journal import Journal, Intent\n"
+        "from core.deploy.database import DeployDatabase; from core.deploy.journal import Journal, Intent\n"
         "from core.deploy.types import EndpointKey, OperationKind\n"
-        f"Journal(Database('sqlite:///{tmp_path}/ledger.db')).begin(Intent(key=EndpointKey('risk', 'production'), "
-        "kind=OperationKind.DEPLOY, to_version=2, actor='bob', reason=''))"
+        f"Journal(DeployDatabase('sqlite:///{tmp_path}/ledger.db')).begin("
+        "Intent(key=EndpointKey('risk', 'production'), kind=OperationKind.DEPLOY, to_version=2, "
+        "actor='bob', reason=''))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2], timeout=60)
     (orphan,) = Journal(database).abort_orphans()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,27 +14,7 @@ from core.errors import Conflict, Unavailable
 from core.ledger.events import Commented, FreezeSet, Promoted
 from core.ledger.store import Ledger
 from core.ledger.types import Anchor, ProblemKind
-from tests.contract.ledger_store import ANA, BACKENDS, Store, fresh_database
-from tests.contract.postgres import postgres_server, server_binaries
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if server_binaries() is None:
-        pytest.skip("no PostgreSQL server binary on this machine")
-    with postgres_server() as url:
-        yield url
-
-
-@pytest.fixture(params=BACKENDS)
-def store(request, tmp_path) -> Iterator[Store]:
-    on_sqlite = request.param == "sqlite"
-    url = (
-        f"sqlite:///{tmp_path}/ledger.db" if on_sqlite else fresh_database(request.getfixturevalue("server"))
-    )
-    ledger = Ledger(url)
-    yield Store(ledger, url)
-    ledger.database.engine.dispose()
+from tests.contract.ledger_store import ANA, Store
 
 
 def kinds_found(store: Store, anchor: Anchor | None = None) -> list[tuple[int, ProblemKind]]:

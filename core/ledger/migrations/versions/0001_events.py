@@ -1,12 +1,8 @@
 """Events that can only be added, and the signers' passphrase hashes.
 
 Triggers refuse UPDATE and DELETE (on SQLite also INSERT OR REPLACE, on PostgreSQL also TRUNCATE) even to the
-application's own connection. On PostgreSQL let the application connect as a role that cannot drop them:
-
-    CREATE ROLE model_desk LOGIN;
-    GRANT SELECT, INSERT ON ledger_events TO model_desk;
-    GRANT SELECT, INSERT, UPDATE ON ledger_signers TO model_desk;
-    GRANT SELECT ON ledger_version TO model_desk;
+application's own connection. On PostgreSQL let the application connect as a role that cannot drop them (see
+GRANTS in core/ledger/schema.py, and the README).
 """
 
 import sqlalchemy as sa
