@@ -108,6 +108,9 @@ class DeploySection(_Section):
         ("*",), description="shell patterns of 'model/environment' that the engine serves"
     )
     run_dir: Path | None = None
+    max_mb: int = Field(100, ge=1, description="largest model that is deployed, measured from its files")
+    memory_mb: int = Field(4096, ge=256, description="private memory that one served model may take")
+    bake_s: float = Field(5.0, ge=0, description="how long a deployment is watched after the switch")
     ports: dict[str, int] = Field(default_factory=dict, description="'model/environment' -> loopback port")
     log: PredictionLogSection = PredictionLogSection()
 

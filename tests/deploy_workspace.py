@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
+import pickle
 import shutil
 import time
 import warnings
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
+from typing import Any
 
 from core.workspace import Workspace, open_workspace
 
 MODEL = "biopsy"
 GOOD = (1, 2, 3)
-NO_SIGNATURE, PICKLED, NEW_COLUMN, HANGS = 4, 5, 6, 7
+NO_SIGNATURE, PICKLED, NEW_COLUMN, HANGS, EATS_MEMORY, RUNS_CODE = 4, 5, 6, 7, 8, 9
+RUNS_CODE_MARK = f"modeldesk-code-ran-{os.getpid()}"
 
 
 @cache
@@ -47,8 +51,12 @@ def _store() -> Path:
         forest = RandomForestClassifier(3, random_state=0).fit(narrow, label)
         log(forest, narrow.head(3), serialization_format="cloudpickle")
         log(LogisticRegression(max_iter=300).fit(wide, label), wide.head(3))
-        with mlflow.start_run(experiment_id=experiment):
-            mlflow.pyfunc.log_model(python_model=_hanging(), signature=_signature(narrow), **common)
+        for wild in (_hanging(), _eating_memory()):
+            with mlflow.start_run(experiment_id=experiment):
+                mlflow.pyfunc.log_model(python_model=wild, signature=_signature(narrow), **common)
+        plain = LogisticRegression(max_iter=300).fit(narrow, label)
+        log(plain, narrow.head(3), serialization_format="pickle")
+    _poison(client)
     mlflow.set_tracking_uri(None)
     mlflow.set_registry_uri(None)
     return folder
@@ -60,7 +68,7 @@ def make_workspace(root: Path, engine: str = "embedded") -> Workspace:
     _move_artifacts(root / "mlflow" / "mlflow.db", root)
     (root / "modeldesk.toml").write_text(
         '[mlflow]\ntracking_uri = "sqlite:///mlflow/mlflow.db"\n'
-        f'[deploy]\nengine = "{engine}"\n[ledger]\nurl = "sqlite:///ledger.db"\n'
+        f'[deploy]\nengine = "{engine}"\nbake_s = 0\n[ledger]\nurl = "sqlite:///ledger.db"\n'
     )
     return open_workspace(root)
 
@@ -93,6 +101,32 @@ def _hanging() -> object:
             time.sleep(60)
 
     return Hangs()
+
+
+def _eating_memory() -> object:
+    import mlflow.pyfunc
+
+    class Eats(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            eaten = []
+            while True:
+                eaten.append(bytearray(64 << 20))
+
+    return Eats()
+
+
+class _Leaves:
+    """Unpickling it leaves a file behind."""
+
+    def __reduce__(self):
+        return Path.write_text, (Path(gettempdir()) / RUNS_CODE_MARK, "ran")
+
+
+def _poison(client: Any) -> None:
+    """Put a pickle that runs code at load in place of the last version's."""
+    source = client.get_model_version(MODEL, str(RUNS_CODE)).source
+    folder = Path(client.get_logged_model(source.rsplit("/", 1)[1]).artifact_location.removeprefix("file://"))
+    (folder / "model.pkl").write_bytes(pickle.dumps(_Leaves()))
 
 
 def _signature(frame: object) -> object:

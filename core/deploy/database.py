@@ -112,6 +112,15 @@ steps = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
 )
 
+# What a version answered to its input example when it first passed, by the digest of its files.
+golden = sa.Table(
+    "deploy_golden",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("answer", sa.JSON, nullable=False),
+    sa.Column("recorded_at", sa.Text, nullable=False),
+)
+
 outbox = sa.Table(
     "deploy_outbox",
     metadata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from core.deploy import paths
 from core.deploy.database import DeployDatabase
 from core.deploy.embedded import EmbeddedEngine
+from core.deploy.engine import Engine
 from core.deploy.fetch import fetch
 from core.deploy.journal import Journal
 from core.deploy.outbox import Outbox
@@ -18,7 +20,11 @@ from core.deploy.types import Artifact, Endpoint, EndpointKey
 from core.errors import BadInput, BadSettings, IntegrityFailure
 
 if TYPE_CHECKING:
+    from core.settings import Settings
     from core.workspace import Workspace
+
+
+ENGINES: Mapping[str, Callable[[Settings], Engine]] = {"embedded": EmbeddedEngine}
 
 
 class Desk:
@@ -33,20 +39,19 @@ class Desk:
         self.outbox = Outbox(self.database)
 
     @cached_property
-    def engine(self) -> EmbeddedEngine:
+    def engine(self) -> Engine:
         """The serving engine that the settings name; raises BadSettings when there is none."""
-        chosen = self.settings.deploy.engine
-        if chosen != "embedded":
+        if not self.serves:
             raise BadSettings(
-                f"This workspace serves nothing itself (deploy.engine is '{chosen}').",
-                "Set deploy.engine to 'embedded' in modeldesk.toml.",
+                "This workspace serves nothing itself (deploy.engine is 'none').",
+                "Set deploy.engine to 'embedded' or 'ray' in modeldesk.toml.",
             )
-        return EmbeddedEngine(self.settings)
+        return ENGINES[self.settings.deploy.engine](self.settings)
 
     @property
     def serves(self) -> bool:
         """True when an engine is set; without one, deployments move the MLflow alias alone."""
-        return self.settings.deploy.engine == "embedded"
+        return self.settings.deploy.engine in ENGINES
 
     def can_serve(self, key: EndpointKey) -> bool:
         """True when an engine is set and the settings leave this endpoint to it."""

@@ -8,29 +8,42 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from core.deploy import haproxy, haproxy_runtime, paths, processes, scoring, served_log
-from core.deploy.types import Answer, Artifact, Endpoint, Process, Slot, SlotName, SlotTraffic
+from core.deploy.types import (
+    Answer,
+    Artifact,
+    Endpoint,
+    EndpointKey,
+    Process,
+    Request,
+    Slot,
+    SlotName,
+    SlotTraffic,
+)
 from core.errors import Conflict, Unavailable
 from core.settings import Settings
 
 PING_S = 2.0
 ROUTER_START_S = 5.0
 # What a scoring server needs to run; no credential and no tracking URI is handed on.
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 KEPT_PREFIXES = ("OPENBLAS_", "OMP_", "MKL_")
 
 
 class EmbeddedEngine:
     """Serves on this machine. Stateless: everything it is told comes from the deployment store."""
 
+    name = "embedded"
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.folder = paths.run_dir(settings)
+        self._memory_mb = settings.deploy.memory_mb
         self._logs = paths.state_dir(settings) / "logs"
         self._admin = self.folder / haproxy.ADMIN_SOCKET
         self._config = self.folder / "haproxy.cfg"
@@ -38,13 +51,16 @@ class EmbeddedEngine:
     def start(self, endpoint: Endpoint, name: SlotName, version: int, artifact: Artifact) -> Process:
         """A scoring server for ``artifact``; it answers after some seconds, see :meth:`alive`."""
         where = self._socket(endpoint, name)
+        for stray in processes.with_argument(str(where)):
+            processes.stop(stray)
         where.unlink(missing_ok=True)
         command = [sys.executable, "-m", "uvicorn", "--uds", str(where), "--log-level", "warning"]
         command += ["--no-access-log", "core.deploy.mlflow_server:app"]
-        environment = _environment() | {
+        environment = self._environment() | {
             "__pyfunc_model_path__": str(artifact.directory),
             "MODELDESK_VERSION": str(version),
             "MODELDESK_SHA256": artifact.sha256,
+            "MODELDESK_MEMORY_MB": str(self._memory_mb),
             "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": "20",
         }
         if log := served_log.config_for(self._settings, endpoint.key, name):
@@ -63,9 +79,17 @@ class EmbeddedEngine:
             return False
         return answer.status == 200 and answer.version == slot.version
 
+    def ended(self, endpoint: Endpoint, slot: Slot) -> bool:
+        """True when the slot's process is gone."""
+        return not processes.alive(slot.process)
+
     def score(self, endpoint: Endpoint, slot: SlotName, payload: Any, timeout_s: float) -> Answer:
         """One request to the slot itself."""
         return scoring.over_socket(self._socket(endpoint, slot), payload, timeout_s)
+
+    def probabilities(self, endpoint: Endpoint, slot: SlotName, payload: Any, timeout_s: float) -> Answer:
+        """What the slot's classifier says of each class."""
+        return scoring.over_socket(self._socket(endpoint, slot), payload, timeout_s, "/probabilities")
 
     def ask(self, endpoint: Endpoint, payload: Any, timeout_s: float) -> Answer:
         """One request through the router."""
@@ -75,6 +99,19 @@ class EmbeddedEngine:
         """End the slot's process and remove its socket."""
         processes.stop(slot.process)
         self._socket(endpoint, slot.name).unlink(missing_ok=True)
+
+    def drop_strays(self, endpoints: tuple[Endpoint, ...], busy: Callable[[], frozenset[EndpointKey]]) -> int:
+        """End scoring servers of slots that are not recorded: whoever started them died before saying so."""
+        strays = []
+        for endpoint in endpoints:
+            for name in SlotName:
+                slot = endpoint.slot(name)
+                found = processes.with_argument(str(self._socket(endpoint, name)))
+                strays += [(endpoint.key, p) for p in found if slot is None or slot.process != p]
+        ended = [process for key, process in strays if key not in busy()] if strays else []
+        for process in ended:
+            processes.stop(process)
+        return len(ended)
 
     def log_of(self, endpoint: Endpoint, name: SlotName) -> Path:
         """The file that holds what the slot's server printed."""
@@ -88,7 +125,7 @@ class EmbeddedEngine:
         """The router's counters for the endpoint's slots; raises Unavailable."""
         return haproxy_runtime.slots(self._admin, f"e{paths.endpoint_id(endpoint.key)}")
 
-    def recent(self) -> tuple[haproxy_runtime.Request, ...]:
+    def recent(self) -> tuple[Request, ...]:
         """Recent requests to all endpoints; raises Unavailable."""
         return haproxy_runtime.recent(self._admin)
 
@@ -141,7 +178,7 @@ class EmbeddedEngine:
             _check_port_free(endpoint)
         command = [str(haproxy.binary()), "-W", "-db", "-f", str(self._config)]
         log = self._logs / "router.log"
-        process = processes.spawn(command, log=log, environment=_environment(), cwd=self.folder)
+        process = processes.spawn(command, log=log, environment=self._environment(), cwd=self.folder)
         (self.folder / "router.pid").write_text(f"{process.pid} {process.create_time!r}", encoding="utf-8")
         self._wait_router(process, log, old_worker=None)
 
@@ -168,8 +205,16 @@ class EmbeddedEngine:
     def _router_process(self) -> Process | None:
         try:
             pid, birth = (self.folder / "router.pid").read_text(encoding="utf-8").split()
-            return Process(pid=int(pid), create_time=float(birth))
+            recorded = Process(pid=int(pid), create_time=float(birth))
+            return recorded if processes.alive(recorded) else self._answering_router()
         except (OSError, ValueError):
+            return self._answering_router()
+
+    def _answering_router(self) -> Process | None:
+        """The parent of the worker that answers: whoever started it died before writing its pid."""
+        try:
+            return processes.parent_of(haproxy_runtime.pid(self._admin))
+        except Unavailable:
             return None
 
     def _listeners(self) -> tuple[str, ...]:
@@ -182,17 +227,17 @@ class EmbeddedEngine:
     def _socket(self, endpoint: Endpoint, slot: SlotName) -> Path:
         return paths.slot_socket(self.folder, endpoint.key, slot)
 
+    def _environment(self) -> dict[str, str]:
+        """Nothing that could be a credential; the home folder, where such files lie, is not handed on either."""
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        kept |= {name: value for name, value in os.environ.items() if name.startswith(KEPT_PREFIXES)}
+        return kept | {"HOME": str(self.folder), "PYTHONPATH": str(_code_root()), "PYTHONUNBUFFERED": "1"}
+
     @contextmanager
     def _router_lock(self) -> Iterator[None]:
         with (self.folder / "router.lock").open("w") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    kept |= {name: value for name, value in os.environ.items() if name.startswith(KEPT_PREFIXES)}
-    return kept | {"PYTHONPATH": str(_code_root()), "PYTHONUNBUFFERED": "1"}
 
 
 def _code_root() -> Path:

@@ -9,8 +9,6 @@ from core.deploy.model_files import ModelFile, read_model_file
 from core.deploy.serialization import Findings, inspect
 from core.deploy.types import Artifact
 
-MAX_BYTES = 100 << 20
-
 
 class Verdict(StrEnum):
     """The outcome of one check."""
@@ -29,22 +27,24 @@ class Check:
     detail: str
 
 
-def static_checks(artifact: Artifact, live: Artifact | None, *, allow_code: bool) -> tuple[Check, ...]:
+def static_checks(
+    artifact: Artifact, live: Artifact | None, *, max_mb: int, allow_code: bool
+) -> tuple[Check, ...]:
     """Size, signature, compatibility with what is live, and what loading would run."""
     candidate = read_model_file(artifact.directory)
     now = read_model_file(live.directory) if live and live.directory.is_dir() else None
     return (
-        check_size(artifact.size_bytes),
+        check_size(artifact.size_bytes, max_mb),
         check_signature(candidate),
         check_compatible(candidate, now),
         check_serialization(inspect(artifact.directory), allow_code=allow_code),
     )
 
 
-def check_size(size_bytes: int, limit: int = MAX_BYTES) -> Check:
-    """At most ``limit`` bytes, measured from the files (MLmodel's own number leaves some out)."""
-    verdict = Verdict.PASS if size_bytes <= limit else Verdict.FAIL
-    return Check("size", verdict, f"{size_bytes / 1e6:.1f} MB of at most {limit / 1e6:.0f} MB")
+def check_size(size_bytes: int, max_mb: int) -> Check:
+    """At most ``max_mb`` megabytes, measured from the files (MLmodel's own number leaves some out)."""
+    verdict = Verdict.PASS if size_bytes <= max_mb * 1_000_000 else Verdict.FAIL
+    return Check("size", verdict, f"{size_bytes / 1e6:.1f} MB of at most {max_mb} MB")
 
 
 def check_signature(candidate: ModelFile) -> Check:
@@ -55,7 +55,7 @@ def check_signature(candidate: ModelFile) -> Check:
 
 
 def check_compatible(candidate: ModelFile, live: ModelFile | None) -> Check:
-    """Whoever calls live must be able to call the candidate: no new required column, no other type."""
+    """Whoever calls live must be able to call the candidate: no new required column, no other type, no other answer."""
     name = "compatible with live"
     if live is None or not live.has_signature:
         return Check(name, Verdict.PASS, "nothing is live to compare with")
@@ -66,12 +66,14 @@ def check_compatible(candidate: ModelFile, live: ModelFile | None) -> Check:
         for column in candidate.columns
         if column.name in sent and column.type != sent[column.name]
     ]
-    if new or other:
-        parts = [f"new required: {', '.join(new)}"] * bool(new) + [f"other type: {', '.join(other)}"] * bool(
-            other
-        )
+    answers = [column.type for column in candidate.outputs], [column.type for column in live.outputs]
+    parts = [f"new required: {', '.join(new)}"] * bool(new)
+    parts += [f"other type: {', '.join(other)}"] * bool(other)
+    if all(answers) and answers[0] != answers[1]:
+        parts.append(f"answers {', '.join(answers[0])} where live answers {', '.join(answers[1])}")
+    if parts:
         return Check(name, Verdict.FAIL, "; ".join(parts))
-    return Check(name, Verdict.PASS, "takes every request that live takes")
+    return Check(name, Verdict.PASS, "takes every request that live takes, and answers in the same types")
 
 
 def check_serialization(findings: Findings, *, allow_code: bool) -> Check:

@@ -50,6 +50,7 @@ _ENDPOINT = """
 frontend f{id}
     bind 127.0.0.1:{port}
     http-request set-log-level silent if {{ path /pulse }}
+    http-request deny deny_status 404 if {{ path /probabilities }}
     default_backend e{id}
 
 backend e{id}

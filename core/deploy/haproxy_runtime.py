@@ -5,23 +5,11 @@ from __future__ import annotations
 import csv
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.deploy.haproxy import RING
-from core.deploy.types import SlotName, SlotTraffic
+from core.deploy.types import Request, SlotName, SlotTraffic
 from core.errors import Unavailable
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One answered request as the router saw it; ``status`` is -1 when the client went away."""
-
-    at: float
-    backend: str
-    server: str
-    status: int
-    milliseconds: int
 
 
 def command(path: Path, text: str, timeout_s: float = 2.0) -> str:

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 
 from core.deploy import database as db
 from core.deploy import journal_rows as rows
+from core.deploy import journal_writes as writes
 from core.deploy import processes
 from core.deploy.database import DeployDatabase, now_text
+from core.deploy.journal_writes import Message
 from core.deploy.store import change_live, read_endpoints, reopen_served, write_endpoint
 from core.deploy.types import (
     Endpoint,
@@ -23,7 +25,6 @@ from core.deploy.types import (
     Process,
     SlotName,
     Step,
-    StepState,
 )
 from core.errors import Conflict
 
@@ -41,14 +42,6 @@ class Intent:
     reason: str
     expects: int | None = None
     idempotency_key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something to be told elsewhere once the switch is recorded: a ledger event or an alias."""
-
-    kind: str
-    content: Mapping[str, Any]
 
 
 class Journal:
@@ -118,7 +111,7 @@ class Journal:
                 change_live(connection, endpoint, slot, by=operation.actor, leaves_good=good)
             write_endpoint(connection, changed, operation.actor)
             for message in messages:
-                connection.execute(sa.insert(db.outbox).values(_message_row(operation, message)))
+                connection.execute(sa.insert(db.outbox).values(writes.message_row(operation, message)))
             return read_endpoints(connection, operation.key)[0]
 
     def withdraw(self, operation: Operation, before: Endpoint) -> None:
@@ -135,37 +128,64 @@ class Journal:
     def tell(self, operation: Operation, message: Message) -> None:
         """Put a message of an operation into the outbox."""
         with self._database.writing() as connection:
-            connection.execute(sa.insert(db.outbox).values(_message_row(operation, message)))
+            connection.execute(sa.insert(db.outbox).values(writes.message_row(operation, message)))
 
-    def step(self, operation: Operation, step: Step) -> None:
-        """Write a line of the operation's log; a step that was RUNNING is replaced by its end."""
+    def step(self, operation: Operation, *steps: Step) -> None:
+        """Write lines of the operation's log; a step that was RUNNING is replaced by its end."""
         with self._database.writing() as connection:
-            own = db.steps.c.operation_id == operation.id
-            running = sa.and_(own, db.steps.c.state == StepState.RUNNING)
-            connection.execute(sa.delete(db.steps).where(running))
-            n = connection.execute(
-                sa.select(sa.func.coalesce(sa.func.max(db.steps.c.n), 0)).where(own)
-            ).scalar()
-            values = {"name": step.name, "state": str(step.state), "started_at": step.started_at.isoformat()}
-            values |= {"seconds": step.seconds, "detail": step.detail, "n": n + 1}
-            connection.execute(sa.insert(db.steps).values(operation_id=operation.id, **values))
+            writes.write_steps(connection, operation.id, steps)
 
-    def finish(self, operation: Operation, state: OperationState, message: str, **measured: Any) -> Operation:
-        """End a running operation; one that was pre-empted keeps that state."""
+    def finish(
+        self, operation: Operation, state: OperationState, message: str, steps: tuple[Step, ...] = ()
+    ) -> Operation:
+        """End a running operation with its last ``steps``; one that was pre-empted keeps that state."""
         with self._database.writing() as connection:
-            running = sa.and_(_ops.c.id == operation.id, _ops.c.state == OperationState.RUNNING)
-            values = {"state": str(state), "message": message, "finished_at": now_text(), **measured}
-            connection.execute(sa.update(_ops).where(running).values(values))
+            writes.write_steps(connection, operation.id, steps)
+            writes.end(connection, operation.id, state, message)
         return self.operation(operation.id)
 
+    def finish_verified(
+        self, operation: Operation, message: str, seconds: Mapping[str, float], steps: tuple[Step, ...]
+    ) -> Operation:
+        """End an operation whose switch was seen to hold: what was measured goes into its ledger event as well."""
+        with self._database.writing() as connection:
+            writes.write_steps(connection, operation.id, steps)
+            writes.end(connection, operation.id, OperationState.DONE, message, verified=True, **seconds)
+            writes.complete_messages(connection, operation.id, verified=True, seconds=dict(seconds))
+        return self.operation(operation.id)
+
+    def orphans(self) -> tuple[Operation, ...]:
+        """Running operations whose process is gone."""
+        query = sa.select(_ops).where(_ops.c.state == OperationState.RUNNING)
+        with self._database.reading() as connection:
+            running = [] if connection is None else connection.execute(query).all()
+        return tuple(rows.operation(row) for row in running if not _owner_alive(row))
+
     def abort_orphans(self) -> tuple[Operation, ...]:
-        """Mark operations whose process is gone as ABORTED; gives back those."""
+        """Mark operations whose process is gone as ABORTED; gives back those as they are now."""
+        if not self.orphans():
+            return ()
         with self._database.writing() as connection:
             running = connection.execute(sa.select(_ops).where(_ops.c.state == OperationState.RUNNING)).all()
             orphans = [row for row in running if not _owner_alive(row)]
             for row in orphans:
                 _abort(connection, row)
-        return tuple(map(rows.operation, orphans))
+        return tuple(self.operation(row.id) for row in orphans)
+
+    def complete(self, operation: Operation, message: str) -> None:
+        """Say of an ABORTED operation whose switch was recorded that it was brought to its end and verified."""
+        with self._database.writing() as connection:
+            aborted = sa.and_(_ops.c.id == operation.id, _ops.c.state == OperationState.ABORTED)
+            values = {"state": str(OperationState.DONE), "message": message, "verified": True}
+            connection.execute(sa.update(_ops).where(aborted).values(values))
+            writes.complete_messages(connection, operation.id, verified=True)
+
+    def switched(self, operation: Operation) -> bool:
+        """True when the operation's new state was recorded and no later decision has replaced it."""
+        told = sa.select(db.outbox.c.id).where(db.outbox.c.operation_id == operation.id).limit(1)
+        with self._database.reading() as connection:
+            endpoint = read_endpoints(connection, operation.key)[0]
+            return endpoint.epoch == operation.epoch and connection.execute(told).first() is not None
 
     def operation(self, operation_id: str) -> Operation:
         """One operation with its steps."""
@@ -199,8 +219,7 @@ def _make_way(connection: sa.Connection, intent: Intent) -> None:
         _abort(connection, row)
     elif intent.kind is OperationKind.ROLLBACK and row.kind == OperationKind.DEPLOY:
         text = f"A rollback by {intent.actor} took over."
-        values = {"state": str(OperationState.PREEMPTED), "message": text, "finished_at": now_text()}
-        connection.execute(sa.update(_ops).where(_ops.c.id == row.id).values(values))
+        writes.end(connection, row.id, OperationState.PREEMPTED, text)
     else:
         raise Conflict(
             f"{row.actor} started a {row.kind} of {intent.key} to v{row.to_version} {rows.ago(row.started_at)}.",
@@ -241,23 +260,8 @@ def _by_key(connection: sa.Connection, key: str) -> Any:
 
 
 def _abort(connection: sa.Connection, row: Any) -> None:
-    text = "The process that ran it ended before it did."
-    values = {"state": str(OperationState.ABORTED), "message": text, "finished_at": now_text()}
-    connection.execute(sa.update(_ops).where(_ops.c.id == row.id).values(values))
+    writes.end(connection, row.id, OperationState.ABORTED, "The process that ran it ended before it did.")
 
 
 def _owner_alive(row: Any) -> bool:
     return processes.alive(Process(pid=row.owner_pid, create_time=row.owner_birth))
-
-
-def _message_row(operation: Operation, message: Message) -> dict[str, Any]:
-    return {
-        "operation_id": operation.id,
-        "model": operation.key.model,
-        "environment": operation.key.environment,
-        "kind": message.kind,
-        "content": dict(message.content),
-        "attempts": 0,
-        "last_error": "",
-        "created_at": now_text(),
-    }

@@ -16,10 +16,10 @@ REVIEW_WITHIN = timedelta(hours=24)
 
 
 def deployed(
-    operation: Operation, actor: Actor, alias: str, artifact: Artifact, basis: Basis
+    operation: Operation, actor: Actor, alias: str, artifact: Artifact, basis: Basis, engine: str
 ) -> tuple[Message, ...]:
     """A version took all traffic."""
-    payload = _moved(operation, alias, artifact) | {
+    payload = _moved(operation, alias, artifact, engine) | {
         "basis": basis.name,
         "request_id": basis.request_id,
         "policy_version": basis.policy_version,
@@ -38,11 +38,11 @@ def canary(operation: Operation, actor: Actor, shares: dict[int, float]) -> tupl
 
 
 def rolled_back(
-    operation: Operation, actor: Actor, alias: str, artifact: Artifact, target: str
+    operation: Operation, actor: Actor, alias: str, artifact: Artifact, target: str, engine: str
 ) -> tuple[Message, ...]:
     """An earlier version serves again, and promotions stop until someone lifts the freeze."""
     due = (datetime.now(UTC) + REVIEW_WITHIN).isoformat()
-    payload = _moved(operation, alias, artifact) | {"target": target, "review_due": due}
+    payload = _moved(operation, alias, artifact, engine) | {"target": target, "review_due": due}
     frozen = {
         "reason": f"Rolled back from v{operation.from_version} to v{operation.to_version}: {operation.reason}",
         "cause": "rollback",
@@ -68,7 +68,7 @@ def failed(operation: Operation, actor: Actor, live: int | None, error: str) -> 
     return (_event("operation_failed", payload, actor),)
 
 
-def _moved(operation: Operation, alias: str, artifact: Artifact) -> dict[str, Any]:
+def _moved(operation: Operation, alias: str, artifact: Artifact, engine: str) -> dict[str, Any]:
     return {
         "operation_id": operation.id,
         "from_version": operation.from_version,
@@ -76,7 +76,7 @@ def _moved(operation: Operation, alias: str, artifact: Artifact) -> dict[str, An
         "alias": alias,
         "sha256": artifact.sha256,
         "reason": operation.reason,
-        "engine": "embedded",
+        "engine": engine,
         "verified": False,
     }
 

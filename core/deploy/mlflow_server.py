@@ -1,20 +1,31 @@
-"""One scoring server: MLflow's own, with a name tag, a pulse and a log.
+"""One scoring server: MLflow's own, with a name tag, a pulse, a log and limits.
 
 Started as ``uvicorn --uds SOCKET core.deploy.mlflow_server:app`` with ``__pyfunc_model_path__`` in the
-environment. Around MLflow's application it does three things: every answer says which version gave it
+environment. Around MLflow's application it does five things: every answer says which version gave it
 (``X-Model-Version``) and under which id (``X-Request-Id``); ``/pulse`` turns 503 when a prediction hangs, which
-MLflow's ``/ping`` does not notice; and what was asked and answered goes to served_log.
+MLflow's ``/ping`` does not notice; ``/probabilities`` gives what the smoke tests ask of a classifier (the router
+does not let it through); what was asked and answered goes to served_log; and the process may not take more
+memory than it was granted.
 """
 
+# ruff: noqa: E402 - the limit comes before anything of the model's
 from __future__ import annotations
 
 import os
+
+from core.deploy.limits import limit
+
+limit(int(os.environ.get("MODELDESK_MEMORY_MB", "4096")))
+
+import asyncio
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlflow.pyfunc import scoring_server
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import PyFuncModel, scoring_server
 
 from core.deploy.model_files import read_model_file
 from core.deploy.served_log import VARIABLE, Asked, LogConfig, ServedLog, request_id_of
@@ -67,6 +78,9 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 async def _http(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["path"] == "/pulse":
         await _pulse(_tagged(send, NAME_TAG))
+        return
+    if scope["path"] == "/probabilities":
+        await _answer(send, *await asyncio.to_thread(_probabilities, await _body(receive)))
         return
     request = id(scope)
     _since[request] = time.monotonic()
@@ -130,5 +144,33 @@ def _closing(send: Any) -> Any:
 async def _pulse(send: Any) -> None:
     oldest = min(_since.values(), default=None)
     hangs = oldest is not None and time.monotonic() - oldest > HANGS_AFTER_S
-    await send({"type": "http.response.start", "status": 503 if hangs else 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"hangs\n" if hangs else b"beats\n"})
+    await _answer(send, 503 if hangs else 200, b"hangs\n" if hangs else b"beats\n")
+
+
+def _probabilities(body: bytes) -> tuple[int, bytes]:
+    """MLflow's own road from a request to an answer, by ``predict_proba`` in place of ``predict``."""
+    raw = _model.get_raw_model() if "sklearn" in _model.metadata.flavors else None
+    if not hasattr(raw, "classes_") or not hasattr(_model._model_impl, "predict_proba"):
+        return 404, b"{}"
+    asked = PyFuncModel(_model.metadata, _model._model_impl, predict_fn="predict_proba")
+    try:
+        schema = _model.metadata.get_input_schema()
+        found = scoring_server.invocations(body, "application/json", asked, schema)
+    except MlflowException as error:
+        return error.get_http_status_code(), b"{}"
+    answer = json.loads(found.response) | {"classes": raw.classes_.tolist()}
+    return found.status, json.dumps(answer).encode()
+
+
+async def _body(receive: Any) -> bytes:
+    parts, more = [], True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def _answer(send: Any, status: int, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": body})

@@ -38,9 +38,11 @@ class ModelFile:
     loader: str
     serialization: str
     model_path: str
+    model_class: str
     ships_code: bool
     has_signature: bool
     columns: tuple[Column, ...]
+    outputs: tuple[Column, ...]
     example: Mapping[str, Any] | None
     example_logged: bool
 
@@ -58,16 +60,21 @@ def read_model_file(directory: Path) -> ModelFile:
             "Only models logged with MLflow can be served.",
         ) from error
     pyfunc = flavors.get("python_function", {})
-    own = next((flavor for name, flavor in flavors.items() if name != "python_function"), {})
-    columns = _columns(document.get("signature") or {})
+    loader = str(pyfunc.get("loader_module") or "")
+    # The flavor that the loader reads, not the first one listed: a decoy must not speak for it.
+    own = flavors.get(loader.removeprefix("mlflow.")) or {}
+    signature = document.get("signature") or {}
+    columns = _columns(signature.get("inputs"))
     logged = _logged_example(directory)
     return ModelFile(
-        loader=pyfunc.get("loader_module", ""),
+        loader=loader,
         serialization=str(own.get("serialization_format") or ""),
         model_path=str(pyfunc.get("model_path") or pyfunc.get("data") or pyfunc.get("python_model") or ""),
+        model_class=str(own.get("model_class") or ""),
         ships_code=bool(pyfunc.get("code") or own.get("code")),
         has_signature=bool(columns),
         columns=columns,
+        outputs=_columns(signature.get("outputs")),
         example=logged or _made_example(columns),
         example_logged=logged is not None,
     )
@@ -95,11 +102,10 @@ def rows_of(payload: Mapping[str, Any]) -> int | None:
     return len(split["data"]) if split else None
 
 
-def _columns(signature: Mapping[str, Any]) -> tuple[Column, ...]:
-    found = json.loads(signature.get("inputs") or "[]")
+def _columns(fields: str | None) -> tuple[Column, ...]:
     return tuple(
         Column(item.get("name", f"#{i}"), str(item.get("type", "")), item.get("required", True))
-        for i, item in enumerate(found)
+        for i, item in enumerate(json.loads(fields or "[]"))
     )
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.deploy import paths
-from core.deploy.haproxy_runtime import Request
 from core.deploy.types import (
     Endpoint,
     EndpointStatus,
     Health,
     OperationState,
+    Request,
     Served,
     SlotName,
     SlotTraffic,

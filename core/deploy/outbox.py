@@ -40,8 +40,11 @@ class Outbox:
         self._database = database
 
     def pending(self, kind: str | None = None) -> tuple[Pending, ...]:
-        """Undelivered messages, oldest first."""
-        query = sa.select(db.outbox).where(db.outbox.c.done_at.is_(None)).order_by(db.outbox.c.id)
+        """Undelivered messages, oldest first; those of an operation that still runs may yet be withdrawn."""
+        ended = db.outbox.c.operation_id.not_in(
+            sa.select(db.operations.c.id).where(db.operations.c.state == "running")
+        )
+        query = sa.select(db.outbox).where(db.outbox.c.done_at.is_(None), ended).order_by(db.outbox.c.id)
         if kind is not None:
             query = query.where(db.outbox.c.kind == kind)
         with self._database.reading() as connection:
@@ -58,19 +61,6 @@ class Outbox:
             )
             for row in rows
         )
-
-    def complete(self, operation_id: str, **measured: Any) -> None:
-        """Add what was measured after the switch to the operation's ledger events."""
-        own = sa.and_(db.outbox.c.operation_id == operation_id, db.outbox.c.kind == LEDGER)
-        with self._database.writing() as connection:
-            for row in connection.execute(
-                sa.select(db.outbox).where(own, db.outbox.c.done_at.is_(None))
-            ).all():
-                if "verified" in row.content["payload"]:
-                    content = row.content | {"payload": row.content["payload"] | measured}
-                    connection.execute(
-                        sa.update(db.outbox).where(db.outbox.c.id == row.id).values(content=content)
-                    )
 
     def mark(self, message: Pending, error: str = "") -> None:
         """Record that a message arrived, or why it did not."""

@@ -46,6 +46,27 @@ def alive(process: Process | None) -> bool:
     return birth is not None and abs(birth - process.create_time) < 0.011
 
 
+def with_argument(argument: str) -> tuple[Process, ...]:
+    """Processes of this user that were started with ``argument``, a path that nobody else would name.
+
+    Without /proc (macOS) none is found.
+    """
+    wanted = os.fsencode(argument)
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if wanted in file.read_bytes().split(b"\0") and file.stat().st_uid == os.getuid():
+                found.append(int(file.parent.name))
+    return tuple(Process(pid=pid, create_time=birth) for pid in found if (birth := _birth(pid)) is not None)
+
+
+def parent_of(pid: int) -> Process | None:
+    """The process that started ``pid``; None when that cannot be told."""
+    fields = _stat(pid)
+    birth = _birth(int(fields[1])) if fields else None
+    return Process(pid=int(fields[1]), create_time=birth) if birth is not None else None
+
+
 def stop(process: Process | None, patience_s: float = PATIENCE_S) -> None:
     """End the process: SIGTERM, ``patience_s`` seconds, SIGKILL.
 
@@ -85,13 +106,17 @@ def _birth(pid: int) -> float | None:
     """
     if not Path("/proc/self/stat").exists():
         return _birth_elsewhere(pid)
+    fields = _stat(pid)
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK") if fields and fields[0] not in "ZX" else None
+
+
+def _stat(pid: int) -> list[str]:
+    """What /proc says of a process after its name, beginning with its state; empty when it says nothing."""
     try:
-        fields = (
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        )
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return []
+    return text.rpartition(")")[2].split()
 
 
 def _birth_elsewhere(pid: int) -> float | None:

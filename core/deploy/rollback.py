@@ -16,6 +16,7 @@ from core.deploy import hash as tree
 from core.deploy import messages, outbox, smoke, traffic
 from core.deploy.desk import Desk
 from core.deploy.journal import Intent
+from core.deploy.steps import StepLog
 from core.deploy.types import (
     Artifact,
     Endpoint,
@@ -25,8 +26,6 @@ from core.deploy.types import (
     OperationState,
     Served,
     Slot,
-    Step,
-    StepState,
 )
 from core.errors import BadInput, Conflict, IntegrityFailure, ModelDeskError, NotFound, Unavailable
 
@@ -127,36 +126,35 @@ def rollback(
 
 
 def _carry_out(desk: Desk, plan: RollbackPlan, actor: Actor, operation: Operation, begin: float) -> Operation:
-    started = datetime.now(UTC)
+    log = StepLog(desk.journal, operation)
     endpoint = desk.store.endpoint(plan.key)
     slot = endpoint.slot_of(plan.target.version)
     if slot is None or not desk.engine.alive(endpoint, slot):
-        slot = _start_cold(desk, endpoint, operation)
-    told = messages.rolled_back(operation, actor, plan.alias, slot.artifact, plan.asked_for)
+        with log.step("start") as note:
+            slot, note.detail = _start_cold(desk, endpoint, operation)
+    told = messages.rolled_back(operation, actor, plan.alias, slot.artifact, plan.asked_for, desk.engine.name)
     previous = None if slot.name == endpoint.previous else endpoint.previous
-    after = desk.journal.decide(
-        operation, live=slot.name, previous=previous, weights=traffic.only(slot.name), messages=told
-    )
-    traffic.switch(desk, after)
-    switched = time.perf_counter()
-    proof = traffic.verify(desk, after, slot)
-    verified = time.perf_counter()
-    desk.engine.write_config(desk.store.endpoints())
-    seconds = {"command_to_switch": switched - begin, "switch_to_verified": verified - switched}
-    for name, took, detail in (
-        ("switch", switched - begin, f"all traffic to v{slot.version} in slot {slot.name}"),
-        ("verify", verified - switched, proof),
-    ):
-        step = Step(name=name, state=StepState.OK, started_at=started, seconds=took, detail=detail)
-        desk.journal.step(operation, step)
-    desk.outbox.complete(operation.id, verified=True, seconds=seconds)
+    with log.quick("switch") as note:
+        after = desk.journal.decide(
+            operation, live=slot.name, previous=previous, weights=traffic.only(slot.name), messages=told
+        )
+        traffic.switch(desk, after)
+        switched = time.perf_counter()
+        note.detail = f"all traffic to v{slot.version} in slot {slot.name}"
+    with log.quick("verify") as note:
+        note.detail = traffic.verify(desk, after, slot)
+    seconds = {
+        "command_to_switch": switched - begin,
+        "switch_to_verified": time.perf_counter() - switched,
+    }
+    traffic.keep(desk)
     message = f"v{slot.version} serves {plan.key} again."
-    done = desk.journal.finish(operation, OperationState.DONE, message, verified=True, **seconds)
+    done = desk.journal.finish_verified(operation, message, seconds, log.take())
     outbox.deliver(desk.ws, desk.outbox, outbox.LEDGER)
     return done
 
 
-def _start_cold(desk: Desk, endpoint: Endpoint, operation: Operation) -> Slot:
+def _start_cold(desk: Desk, endpoint: Endpoint, operation: Operation) -> tuple[Slot, str]:
     artifact = _artifact(desk, endpoint, operation.to_version)
     tree.check_artifact(artifact)
     stale = endpoint.slot_of(operation.to_version)
@@ -172,9 +170,8 @@ def _start_cold(desk: Desk, endpoint: Endpoint, operation: Operation) -> Slot:
         started_at=datetime.now(UTC),
     )
     desk.store.put_slot(endpoint.key, slot)
-    desk.engine.apply(desk.store.endpoints())
-    smoke.wait_healthy(desk.engine, desk.store.endpoint(endpoint.key), slot)
-    return slot
+    traffic.settle(desk)
+    return slot, smoke.wait_healthy(desk.engine, desk.store.endpoint(endpoint.key), slot)
 
 
 def _failed(desk: Desk, operation: Operation, error: ModelDeskError) -> ModelDeskError:

@@ -8,28 +8,54 @@ dashboard.
 from __future__ import annotations
 
 import json
-import pickletools
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.deploy.model_files import read_model_file
-from core.errors import Refused
+from core.deploy import pickles
+from core.deploy.limits import limit
+from core.deploy.model_files import ModelFile, read_model_file
+from core.errors import BadInput, Refused
 
 DEADLINE_S = 60
-MEMORY_BYTES = 4 << 30
+MEMORY_MB = 4096
 
-# Loaders that run no code of the model's author unless a pickle or a code folder comes along.
-TRUSTED_LOADERS = frozenset(
-    f"mlflow.{name}" for name in ("sklearn", "xgboost", "lightgbm", "catboost", "onnx", "statsmodels")
+# What scikit-learn's own estimators need beyond what skops trusts by itself. A type that a model's MLmodel file
+# declares trusted is not thereby trusted here: the file is the model author's.
+TRUSTED_TYPES = frozenset(
+    {
+        "numpy.dtype",
+        "numpy.mean",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "scipy.interpolate._bsplines.BSpline",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.cluster._bisect_k_means._BisectingTree",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.feature_selection._univariate_selection.f_classif",
+        "sklearn.feature_selection._univariate_selection.f_regression",
+        "sklearn.feature_selection._univariate_selection.chi2",
+        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.tree._tree.Tree",
+        "xgboost.core.Booster",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRegressor",
+        "lightgbm.basic.Booster",
+        "lightgbm.sklearn.LGBMClassifier",
+        "lightgbm.sklearn.LGBMRegressor",
+    }
 )
-# Types that skops does not trust by itself and that scikit-learn's own estimators need.
-TRUSTED_PREFIXES = ("sklearn.", "xgboost.", "lightgbm.")
-TRUSTED_TYPES = frozenset({"numpy.dtype", "collections.OrderedDict", "collections.defaultdict"})
-PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".cloudpickle", ".dill")
-_PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in (2, 3, 4, 5))
+# Modules that define nothing but such types.
+TRUSTED_MODULES = (
+    "sklearn._loss.loss.",
+    "sklearn.gaussian_process.kernels.",
+    "sklearn.metrics._dist_metrics.",
+    "sklearn.neural_network._stochastic_optimizers.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +65,13 @@ class Findings:
     pickles: tuple[str, ...] = ()
     pickle_globals: tuple[str, ...] = ()
     untrusted_types: tuple[str, ...] = ()
-    loader: str = ""
+    foreign_loader: str = ""
     ships_code: bool = False
 
     @property
     def runs_code(self) -> bool:
         """True when loading may run code that the model's author chose."""
-        foreign = self.loader not in TRUSTED_LOADERS
-        return bool(self.pickles or self.untrusted_types or self.ships_code or foreign)
+        return bool(self.pickles or self.untrusted_types or self.ships_code or self.foreign_loader)
 
     @property
     def sentence(self) -> str:
@@ -59,8 +84,8 @@ class Findings:
             parts.append(f"untrusted types {', '.join(self.untrusted_types[:8])}")
         if self.ships_code:
             parts.append("its own Python code")
-        if self.loader not in TRUSTED_LOADERS:
-            parts.append(f"the loader {self.loader or 'is missing'}")
+        if self.foreign_loader:
+            parts.append(f"the loader {self.foreign_loader}")
         return "; ".join(parts) or "only trusted types, no pickle, no code"
 
 
@@ -91,58 +116,60 @@ def inspect(directory: Path) -> Findings:
 
 def _look(directory: Path) -> Findings:
     described = read_model_file(directory)
-    pickles: dict[str, set[str]] = {}
+    _check_inside(directory, described.model_path)
+    unpickled: dict[str, set[str]] = {}
     untrusted: set[str] = set()
     for file in sorted(path for path in directory.rglob("*") if path.is_file()):
         name = file.relative_to(directory).as_posix()
-        declared = name == described.model_path and described.serialization in ("pickle", "cloudpickle")
-        if declared or _is_pickle(file):
-            pickles[name] = set(_globals(file))
-        elif file.suffix == ".skops":
+        loaded = name == Path(described.model_path).as_posix()
+        if (loaded and _is_unpickled(described)) or pickles.looks_like_pickle(file):
+            unpickled[name] = set(pickles.imported_names(file))
+        elif file.suffix == ".skops" or (loaded and described.serialization == "skops"):
             untrusted |= set(_untrusted_types(file))
     return Findings(
-        pickles=tuple(pickles),
-        pickle_globals=tuple(sorted(set().union(*pickles.values()))),
+        pickles=tuple(unpickled),
+        pickle_globals=tuple(sorted(set().union(*unpickled.values()))),
         untrusted_types=tuple(sorted(untrusted)),
-        loader=described.loader,
+        foreign_loader=_foreign_loader(described),
         ships_code=described.ships_code,
     )
 
 
-def _is_pickle(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return file.suffix in PICKLES or stream.read(2) in _PICKLE_STARTS
+def _check_inside(directory: Path, model_path: str) -> None:
+    """A model file elsewhere is neither in the digest nor looked at here."""
+    if directory.resolve() not in (
+        (directory / model_path).resolve(),
+        *(directory / model_path).resolve().parents,
+    ):
+        raise BadInput("MLmodel names a model file outside its folder.", "Log the model again.")
 
 
-def _globals(file: Path) -> Iterator[str]:
-    strings: list[str] = []
-    try:
-        with file.open("rb") as stream:
-            for opcode, argument, _ in pickletools.genops(stream):
-                if opcode.name == "GLOBAL":
-                    yield str(argument).replace(" ", ".")
-                elif opcode.name == "STACK_GLOBAL" and len(strings) >= 2:
-                    yield ".".join(strings[-2:])
-                elif isinstance(argument, str):
-                    strings.append(argument)
-    except (ValueError, EOFError):
-        yield "(unreadable)"
+def _is_unpickled(described: ModelFile) -> bool:
+    """MLflow takes a scikit-learn model whose MLmodel names no format for a pickle, whatever its file's name."""
+    named = described.serialization in ("pickle", "cloudpickle")
+    return named or (described.loader == "mlflow.sklearn" and described.serialization != "skops")
+
+
+def _foreign_loader(described: ModelFile) -> str:
+    """'' for a loader that runs no code of the model's author unless a pickle or a code folder comes along."""
+    loader, model_class = described.loader, described.model_class
+    if loader in ("mlflow.sklearn", "mlflow.onnx", "mlflow.catboost"):
+        return ""
+    # These two import and call the class that MLmodel names.
+    if loader == "mlflow.xgboost":
+        return "" if (model_class or "xgboost.").startswith("xgboost.") else f"{loader} with {model_class}"
+    if loader == "mlflow.lightgbm" and model_class in ("", "lightgbm.basic.Booster"):
+        return ""
+    return f"{loader} with {model_class}" if loader and model_class else loader or "is missing"
 
 
 def _untrusted_types(file: Path) -> list[str]:
     from skops.io import get_untrusted_types
 
     found = get_untrusted_types(file=file)
-    return [name for name in found if name not in TRUSTED_TYPES and not name.startswith(TRUSTED_PREFIXES)]
-
-
-def _limit() -> None:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (DEADLINE_S, DEADLINE_S))
+    return [name for name in found if name not in TRUSTED_TYPES and not name.startswith(TRUSTED_MODULES)]
 
 
 if __name__ == "__main__":
-    _limit()
+    limit(MEMORY_MB, cpu_s=DEADLINE_S)
     print(json.dumps(asdict(_look(Path(sys.argv[1])))))

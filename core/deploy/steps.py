@@ -26,6 +26,7 @@ class StepLog:
     def __init__(self, journal: Journal, operation: Operation) -> None:
         self._journal = journal
         self._operation = operation
+        self._kept: list[Step] = []
 
     @contextmanager
     def step(self, name: str) -> Iterator[Note]:
@@ -38,6 +39,22 @@ class StepLog:
             self._write(name, StepState.FAILED, started, time.perf_counter() - begin, str(error))
             raise
         self._write(name, StepState.OK, started, time.perf_counter() - begin, note.detail)
+
+    @contextmanager
+    def quick(self, name: str) -> Iterator[Note]:
+        """A step of milliseconds, kept until :meth:`take`: waiting for the disk would take longer than the step."""
+        started, begin, note = datetime.now(UTC), time.perf_counter(), Note()
+        try:
+            yield note
+        except BaseException as error:
+            self._keep(name, StepState.FAILED, started, time.perf_counter() - begin, str(error))
+            raise
+        self._keep(name, StepState.OK, started, time.perf_counter() - begin, note.detail)
+
+    def take(self) -> tuple[Step, ...]:
+        """The steps that were kept, to be written together with what comes next."""
+        kept, self._kept = tuple(self._kept), []
+        return kept
 
     def checks(self, found: tuple[Check, ...]) -> str:
         """Log each check as a step of its own; raises Failed when one says no."""
@@ -52,7 +69,9 @@ class StepLog:
             raise Failed("; ".join(f"{check.name}: {check.detail}" for check in failed) + ".")
         return f"{len(found)} checks, none failed"
 
+    def _keep(self, name: str, state: StepState, at: datetime, seconds: float, detail: str) -> None:
+        self._kept.append(Step(name=name, state=state, started_at=at, seconds=seconds, detail=detail))
+
     def _write(self, name: str, state: StepState, at: datetime, seconds: float, detail: str) -> None:
-        self._journal.step(
-            self._operation, Step(name=name, state=state, started_at=at, seconds=seconds, detail=detail)
-        )
+        self._keep(name, state, at, seconds, detail)
+        self._journal.step(self._operation, *self.take())

@@ -55,6 +55,19 @@ class Store:
             connection.execute(sa.delete(db.slots).where(*_is(db.slots, key), db.slots.c.slot == slot.name))
             connection.execute(sa.insert(db.slots).values(**_where(key), **_slot_values(slot)))
 
+    def replace_process(self, key: EndpointKey, before: Slot, after: Slot) -> bool:
+        """Record that a slot runs as another process; False when it holds something else by now."""
+        with self._database.writing() as connection:
+            found = read_endpoints(connection, key)
+            if not found or found[0].slot(before.name) != before:
+                return False
+            process = after.process
+            values = {"pid": process and process.pid, "create_time": process and process.create_time}
+            values |= {"started_at": after.started_at.isoformat(), "restarts": after.restarts}
+            own = sa.and_(*_is(db.slots, key), db.slots.c.slot == str(before.name))
+            connection.execute(sa.update(db.slots).where(own).values(**values))
+            return True
+
     def clear_slot(self, key: EndpointKey, name: SlotName) -> None:
         """Forget what a slot held."""
         with self._database.writing() as connection:
@@ -102,6 +115,20 @@ class Store:
             if connection is None:
                 return ()
             return tuple(_served(row) for row in connection.execute(_served_query(key)))
+
+    def golden(self, sha256: str) -> list[Any] | None:
+        """What the files with this digest answered to their input example at first; None when not kept."""
+        query = sa.select(db.golden.c.answer).where(db.golden.c.sha256 == sha256)
+        with self._database.reading() as connection:
+            return None if connection is None else connection.execute(query).scalar()
+
+    def keep_golden(self, sha256: str, answer: list[Any]) -> None:
+        """Keep the first answer; a later one never replaces it."""
+        with self._database.writing() as connection:
+            known = connection.execute(sa.select(db.golden.c.sha256).where(db.golden.c.sha256 == sha256))
+            if known.first() is None:
+                values = {"sha256": sha256, "answer": answer, "recorded_at": now_text()}
+                connection.execute(sa.insert(db.golden).values(values))
 
     def artifact_of(self, key: EndpointKey, version: int) -> Artifact | None:
         """The files that ``version`` was last served from here; None when it never was."""

@@ -18,15 +18,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from core.deploy import hash as tree
-from core.deploy import outbox, paths, processes, served_log, traffic
+from core.deploy import leftovers, outbox, paths, processes, served_log, smoke, traffic
 from core.deploy.desk import Desk
 from core.deploy.types import Endpoint, EndpointKey, Process, Slot, SlotName
+from core.deploy.witness import Witness
 from core.errors import Conflict, ModelDeskError
 
 TICK_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 TELL_EVERY_S = 10.0
-START_GRACE_S = 60.0
+HANGS_S = 15.0
 
 
 class Supervisor:
@@ -36,6 +37,9 @@ class Supervisor:
         self._desk = desk
         self._say = say
         self._pauses: dict[tuple[EndpointKey, SlotName], tuple[float, float]] = {}
+        self._answered: dict[tuple[EndpointKey, SlotName], float] = {}
+        self._swept = False
+        self._witness = Witness(desk)
         self._told_at = 0.0
         self._pruned_on: date | None = None
         self.stopping = threading.Event()
@@ -65,54 +69,73 @@ class Supervisor:
             self._say(f"will try again: {error}")
 
     def tick(self) -> None:
-        """Abort what nobody runs any more, restart what died, bring the router in line, tell the outbox."""
-        for operation in self._desk.journal.abort_orphans():
-            self._say(
-                f"{operation.kind} of {operation.key} to v{operation.to_version} was left behind: aborted"
-            )
-            self._drop_leftovers(operation.key)
+        """Settle what a dead process left behind, restart what died or hangs, keep the router, tell the outbox."""
+        orphans = self._desk.journal.abort_orphans()
+        self._keep_router()
+        for operation in orphans:
+            self._say(leftovers.settle(self._desk, operation))
         endpoints = self._desk.store.endpoints()
-        busy = {op.key for op in self._desk.journal.operations() if op.finished_at is None}
+        if orphans or not self._swept:
+            self._desk.engine.drop_strays(endpoints, self._busy)
+            self._swept = True
+        busy = self._busy()
         for endpoint in endpoints:
             for slot in endpoint.slots:
                 if endpoint.key not in busy:
                     self._look_after(endpoint, slot)
-        self._keep_router(endpoints)
+        self._keep_router()
+        for said in self._witness.look(endpoints):
+            self._say(said)
         self._tell()
         self._prune(endpoints)
 
+    def _busy(self) -> frozenset[EndpointKey]:
+        return frozenset(op.key for op in self._desk.journal.operations() if op.finished_at is None)
+
     def _look_after(self, endpoint: Endpoint, slot: Slot) -> None:
         place = (endpoint.key, slot.name)
-        if processes.alive(slot.process):
-            self._pauses.pop(place, None) if self._desk.engine.alive(endpoint, slot) else None
+        if self._desk.engine.alive(endpoint, slot):
+            self._answered[place] = time.monotonic()
+            self._pauses.pop(place, None)
+            return
+        ended = self._desk.engine.ended(endpoint, slot)
+        if not ended and not self._hangs(place, slot):
             return
         due, pause = self._pauses.get(place, (0.0, FIRST_PAUSE_S))
-        if time.monotonic() < due:
+        if time.monotonic() < due or endpoint.key in self._busy():
             return
         self._pauses[place] = (time.monotonic() + pause, min(LONGEST_PAUSE_S, pause * 2))
-        tree.check_artifact(slot.artifact)
-        process = self._desk.engine.start(endpoint, slot.name, slot.version, slot.artifact)
-        now = datetime.now(UTC)
-        self._desk.store.put_slot(
-            endpoint.key,
-            replace(slot, process=process, started_at=now, restarts=slot.restarts + bool(slot.process)),
-        )
-        was = "had died: started again" if slot.process else "is started"
-        self._say(f"v{slot.version} of {endpoint.key} {was} as process {process.pid}")
+        self._start_again(endpoint, slot, "had died" if ended else "hung")
 
-    def _keep_router(self, endpoints: tuple[Endpoint, ...]) -> None:
+    def _hangs(self, place: tuple[EndpointKey, SlotName], slot: Slot) -> bool:
+        """Runs and has not answered for too long; one that is still starting is given more time."""
+        answered = self._answered.get(place)
+        if answered is not None:
+            return time.monotonic() - answered > HANGS_S
+        return (datetime.now(UTC) - slot.started_at).total_seconds() > smoke.START_S
+
+    def _start_again(self, endpoint: Endpoint, slot: Slot, why: str) -> None:
+        tree.check_artifact(slot.artifact)
+        processes.stop(slot.process)
+        process = self._desk.engine.start(endpoint, slot.name, slot.version, slot.artifact)
+        self._answered.pop((endpoint.key, slot.name), None)
+        restarts = slot.restarts + bool(slot.process)
+        after = replace(slot, process=process, started_at=datetime.now(UTC), restarts=restarts)
+        if self._desk.store.replace_process(endpoint.key, slot, after):
+            was = f"{why}: started again" if slot.process else "is started"
+            self._say(f"v{slot.version} of {endpoint.key} {was}")
+        else:
+            processes.stop(process)  # an operation took the slot meanwhile
+
+    def _keep_router(self) -> None:
+        endpoints = self._desk.store.endpoints()
         if not endpoints:
             return
         if not self._desk.engine.router_alive():
             self._say("the router is down: starting it from the recorded state")
-            self._desk.engine.apply(endpoints)
+            traffic.settle(self._desk)
         elif self._desk.engine.write_config(endpoints):
-            self._desk.engine.apply(endpoints)
-
-    def _drop_leftovers(self, key: EndpointKey) -> None:
-        endpoint = self._desk.store.endpoint(key)
-        if endpoint is not None:
-            traffic.tidy(self._desk, endpoint)
+            traffic.settle(self._desk)
 
     def _tell(self) -> None:
         if time.monotonic() - self._told_at < TELL_EVERY_S:

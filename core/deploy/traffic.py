@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.deploy import model_files
@@ -21,7 +21,31 @@ def switch(desk: Desk, endpoint: Endpoint) -> None:
     try:
         desk.engine.set_weights(endpoint)
     except Unavailable:
-        desk.engine.apply(desk.store.endpoints())
+        settle(desk)
+
+
+def settle(desk: Desk) -> None:
+    """Bring the router to the recorded state, all endpoints at once.
+
+    The state is read again afterwards: a rollback that was decided meanwhile must not be undone by what was
+    read before it.
+    """
+    _until_in_line(desk, desk.engine.apply)
+
+
+def keep(desk: Desk) -> None:
+    """Write down what a router that starts anew begins with."""
+    _until_in_line(desk, desk.engine.write_config)
+
+
+def _until_in_line(desk: Desk, act: Callable[[tuple[Endpoint, ...]], object]) -> None:
+    endpoints = desk.store.endpoints()
+    while True:
+        act(endpoints)
+        now = desk.store.endpoints()
+        if now == endpoints:
+            return
+        endpoints = now
 
 
 def verify(desk: Desk, endpoint: Endpoint, slot: Slot) -> str:

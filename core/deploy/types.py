@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 
 class SlotName(StrEnum):
@@ -224,41 +224,12 @@ class EndpointStatus:
     slots: Mapping[int, str] = field(default_factory=dict)
 
 
-class Engine(Protocol):
-    """What a serving engine does for one endpoint; every method raises ``core.errors`` alone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One answered request as the router saw it; ``status`` is -1 when the client went away."""
 
-    def start(self, endpoint: Endpoint, name: SlotName, version: int, artifact: Artifact) -> Process:
-        """Begin to serve ``artifact`` in a slot that gets no traffic yet; returns at once."""
-        ...
-
-    def alive(self, endpoint: Endpoint, slot: Slot) -> bool:
-        """True when the slot's process is the one that was started and answers its ping."""
-        ...
-
-    def score(self, endpoint: Endpoint, slot: SlotName, payload: Any, timeout_s: float) -> Answer:
-        """Ask one slot directly, past the router."""
-        ...
-
-    def apply(self, endpoints: tuple[Endpoint, ...]) -> None:
-        """Bring the router to the desired state: all endpoints, their slots and weights."""
-        ...
-
-    def set_weights(self, endpoint: Endpoint) -> None:
-        """Send traffic as ``endpoint.weights`` and ``endpoint.previous`` say; fast, never restarts."""
-        ...
-
-    def ask(self, endpoint: Endpoint, payload: Any, timeout_s: float) -> Answer:
-        """One request through the router, as a client makes it; a ping when ``payload`` is None."""
-        ...
-
-    def observe(self, endpoint: Endpoint) -> Mapping[SlotName, SlotTraffic]:
-        """The router's own counters per slot."""
-        ...
-
-    def last_words(self, endpoint: Endpoint, name: SlotName) -> str:
-        """The last line that the slot's server printed: why it ended."""
-        ...
-
-    def stop(self, endpoint: Endpoint, slot: Slot) -> None:
-        """End the slot's process: asked first, killed after five seconds."""
-        ...
+    at: float
+    backend: str
+    server: str
+    status: int
+    milliseconds: int

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from core.ledger.types import Record
     from core.workspace import Workspace
 
-MOVES = ("promoted", "deployed", "rolled_back", "traffic_switched", "operation_failed", "alias_moved_outside")
+MOVES = (
+    "promoted",
+    "deployed",
+    "rolled_back",
+    "traffic_switched",
+    "serving_changed",
+    "operation_failed",
+    "alias_moved_outside",
+)
 SIDE_EVENTS = ("freeze_set", "freeze_lifted", "drift_alert_raised", "rollback_reviewed", "alias_reconciled")
 
 
@@ -106,6 +114,9 @@ def what_happened(record: Record) -> str:
             return f"traffic split: {shares}"
         case "alias_moved_outside":
             return f"alias moved outside Model Desk: {move}"
+        case "serving_changed":
+            answering = payload["answering_version"]
+            return f"{payload['health']}: {f'v{answering}' if answering else 'nothing'} answers (automatic)"
         case "drift_alert_raised":
             return f"alert: {payload['summary']}"
         case _:

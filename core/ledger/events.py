@@ -118,6 +118,16 @@ class TrafficSwitched(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServingChanged(Event):
+    """What answers changed without a decision: live fell over to the warm previous version, or is back."""
+
+    kind: ClassVar[str] = "serving_changed"
+    health: str
+    live_version: int | None
+    answering_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBackReviewed(Event):
     """A lead looked at a break-glass rollback afterwards."""
 

@@ -20,11 +20,15 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """By what right a version goes live: ``no policy``, ``not required`` or ``approved``."""
+    """By what right a version goes live: ``no policy``, ``not required`` or ``approved``.
+
+    ``sha256`` is the digest of the files that were approved, '' where none are bound.
+    """
 
     name: str
     request_id: str = ""
     policy_version: int | None = None
+    sha256: str = ""
 
 
 NO_POLICY = Basis("no policy")

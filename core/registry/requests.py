@@ -131,7 +131,8 @@ def approved_basis(ws: Workspace, model: str, version: int, environment: str) ->
             f"Request {found.request_id} for {name} is {state}: {'; '.join(found.reasons)}.",
             f"See {found.url}" + ("" if found.state in (OPEN, CHANGES) else ", or request a new approval."),
         )
-    return Basis("approved", found.request_id, request.opened.policy_version)
+    files = request.opened.evidence.get("files", "")
+    return Basis("approved", found.request_id, request.opened.policy_version, sha256=files)
 
 
 def judged_facts(

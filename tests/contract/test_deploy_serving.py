@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
 from core.access import Actor, local_actor
 from core.deploy.desk import Desk
+from core.deploy.gates import Verdict
 from core.deploy.observe import observe
 from core.deploy.outbox import deliver
 from core.deploy.rollback import plan_rollback, rollback
 from core.deploy.rollout import deploy, plan_deploy
-from core.deploy.smoke import Failed
+from core.deploy.smoke import Failed, smoke_tests
 from core.deploy.types import EndpointKey, Health, Operation, OperationState
 from core.errors import BadInput, Conflict, IntegrityFailure, Refused
 from core.ledger.events import FreezeLifted
 from core.workspace import Workspace
 from tests.deploy_workspace import (
+    EATS_MEMORY,
     HANGS,
     MODEL,
     NEW_COLUMN,
     NO_SIGNATURE,
     PICKLED,
+    RUNS_CODE,
+    RUNS_CODE_MARK,
     make_workspace,
     stop_all,
+    wait_until,
 )
 
 pytestmark = pytest.mark.slow
@@ -119,6 +127,34 @@ def test_a_second_version_keeps_the_first_warm(desk: Desk, actor: Actor, ws: Wor
     assert status.traffic == {2: 1.0}
 
 
+def test_smoke_tests_ask_for_what_matters(desk: Desk) -> None:
+    endpoint = desk.store.endpoint(KEY)
+    slot = endpoint.slot_of(1)
+    golden = desk.store.golden(slot.artifact.sha256)
+    assert len(golden) == 3
+    found = {check.name: check for check in smoke_tests(desk.engine, endpoint, slot, golden).checks}
+    assert {check.verdict for check in found.values()} == {Verdict.PASS}
+    assert list(found) == [
+        "replay",
+        "golden answer",
+        "replay against live",
+        "probabilities",
+        "missing column",
+        "latency",
+    ]
+    assert found["probabilities"].detail == "3 rows sum to 1 over 2 classes"
+    other = smoke_tests(desk.engine, endpoint, slot, [1 - label for label in golden])
+    assert [check.name for check in other.checks if check.verdict is Verdict.FAIL] == ["golden answer"]
+
+
+def test_probabilities_are_no_public_route(desk: Desk) -> None:
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    with pytest.raises(HTTPError, match="404"):
+        urlopen(f"http://127.0.0.1:{desk.store.endpoint(KEY).port}/probabilities", b"{}", timeout=5)
+
+
 def test_a_stale_expectation_changes_nothing(desk: Desk, actor: Actor) -> None:
     with pytest.raises(Conflict, match="v7 was expected"):
         ship(desk, actor, 3, expects=7)
@@ -161,6 +197,41 @@ def test_a_model_that_hangs_never_gets_traffic(
     assert endpoint.slot_of(HANGS) is None
     assert says(desk) == 2
     assert desk.journal.operations(KEY, limit=1)[0].state is OperationState.FAILED
+
+
+def test_a_model_that_eats_memory_stops_at_its_limit(ws: Workspace, desk: Desk, actor: Actor) -> None:
+    small = ws.settings.deploy.model_copy(update={"memory_mb": 1024})
+    limited = Workspace(ws.settings.model_copy(update={"deploy": small})).deployments
+    with pytest.raises(Failed, match="The first request was answered with 400") as failure:
+        ship(limited, actor, EATS_MEMORY, allow_code=True)
+    assert "v2 is still live" in failure.value.what and says(desk) == 2
+    assert desk.store.endpoint(KEY).slot_of(EATS_MEMORY) is None
+
+
+def test_code_in_a_pickle_never_runs_before_its_gate_passed(desk: Desk, actor: Actor) -> None:
+    with pytest.raises(Failed, match=r"loading would run code: pickle in model.pkl \(names .*write_text"):
+        ship(desk, actor, RUNS_CODE)
+    marker = Path(gettempdir()) / RUNS_CODE_MARK
+    assert not marker.exists()
+    assert desk.store.endpoint(KEY).slot_of(RUNS_CODE) is None
+
+
+def test_what_breaks_while_it_is_watched_goes_back(ws: Workspace, desk: Desk, actor: Actor) -> None:
+    baking = ws.settings.deploy.model_copy(update={"bake_s": 20.0})
+    patient = Workspace(ws.settings.model_copy(update={"deploy": baking})).deployments
+    before = desk.store.endpoint(KEY)
+    victim = before.slot_of(1).process.pid
+    killer = threading.Thread(target=lambda: (wait_until(lambda: says(desk) == 1), os.kill(victim, 9)))
+    killer.start()
+    with pytest.raises(Failed, match=r"v1 went down .* In production v2 is still live; traffic went back"):
+        ship(patient, actor, 1)
+    killer.join()
+    after = desk.store.endpoint(KEY)
+    assert (after.live, after.weights, says(desk)) == (before.live, before.weights, 2)
+    assert desk.store.served(KEY)[0].version == 2
+    assert ws.ledger.records(kinds=("operation_failed",))[-1].payload["to_version"] == 1
+    for version in (1, 2):  # the way back is warm again
+        ship(desk, actor, version)
 
 
 def test_switches_under_load_lose_no_request(desk: Desk, actor: Actor) -> None:
