@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup demo serve test test-setup lint format bench screenshots clean
+.PHONY: help run setup demo serve test test-setup test-ray lint format bench screenshots clean
 
 help: ## Print every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lint: test-setup ## Check style without changing anything
 format: test-setup ## Put every file into the project's style
 	$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
 
+test-ray: test-setup $(VENV)-ray/.node ## Run the tests of the Ray engine against a local head (3 GB to install, 4 GB of memory)
+	$(BIN)/python -m pytest -n 0 -m ray tests/contract/test_deploy_engines.py
+
 bench: test-setup demo ## Measure speed and memory as ratios to a peer; prints tables
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
 
@@ -48,6 +51,11 @@ clean: ## Remove the environment, the demo workspace and caches
 $(VENV)/.runtime: requirements.txt
 	@.ci/python $(PYTHON)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)-ray/.node: requirements-ray.txt $(VENV)/.runtime
+	$(BIN)/python -m venv $(VENV)-ray
+	$(VENV)-ray/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
 	@touch $@
 
 $(VENV)/.tests: tests/requirements.txt $(VENV)/.runtime

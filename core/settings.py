@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.errors import BadSettings
@@ -100,6 +100,20 @@ class PredictionLogSection(_Section):
     hash: tuple[str, ...] = Field((), description="shell patterns of columns written as a keyed hash")
 
 
+class RaySection(_Section):
+    """A Ray cluster: its API for configuration, and where its proxies take requests."""
+
+    address: str = "http://127.0.0.1:8265"
+    serve_address: str = "http://127.0.0.1:8000"
+    token: SecretStr = Field(
+        SecretStr(""), description="bearer token of Ray's API; better in the environment"
+    )
+    replicas: int = Field(
+        2, ge=1, description="of each version and of the ingress; with one, its death is seen"
+    )
+    working_dir: str = Field("", description="URI of this code as a zip; '' when nodes see this folder")
+
+
 class DeploySection(_Section):
     """The serving engine and where its sockets and processes live."""
 
@@ -110,6 +124,7 @@ class DeploySection(_Section):
     run_dir: Path | None = None
     max_mb: int = Field(100, ge=1, description="largest model that is deployed, measured from its files")
     memory_mb: int = Field(4096, ge=256, description="private memory that one served model may take")
+    ray: RaySection = RaySection()
     bake_s: float = Field(5.0, ge=0, description="how long a deployment is watched after the switch")
     ports: dict[str, int] = Field(default_factory=dict, description="'model/environment' -> loopback port")
     log: PredictionLogSection = PredictionLogSection()

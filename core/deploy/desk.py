@@ -15,6 +15,7 @@ from core.deploy.engine import Engine
 from core.deploy.fetch import fetch
 from core.deploy.journal import Journal
 from core.deploy.outbox import Outbox
+from core.deploy.ray_serve import RayEngine
 from core.deploy.store import Store
 from core.deploy.types import Artifact, Endpoint, EndpointKey
 from core.errors import BadInput, BadSettings, IntegrityFailure
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 
-ENGINES: Mapping[str, Callable[[Settings], Engine]] = {"embedded": EmbeddedEngine}
+ENGINES: Mapping[str, Callable[[Settings], Engine]] = {"embedded": EmbeddedEngine, "ray": RayEngine}
 
 
 class Desk:

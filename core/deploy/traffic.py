@@ -64,7 +64,7 @@ def verify(desk: Desk, endpoint: Endpoint, slot: Slot) -> str:
             time.sleep(0.02)
             continue
         if answer.version == slot.version and answer.status == 200:
-            return f"v{answer.version} answered a request on port {endpoint.port} with {answer.status}"
+            return f"v{answer.version} answered a request to {endpoint.key} with {answer.status}"
         said = f"v{answer.version} with status {answer.status}"
         time.sleep(0.005)
     raise Unavailable(

@@ -9,7 +9,7 @@ from core.deploy.desk import Desk
 from core.deploy.observe import judge
 from core.deploy.types import Endpoint, EndpointKey, Health
 from core.errors import Unavailable
-from core.ledger.events import ServingChanged
+from core.ledger.serving_events import ServingChanged
 
 DEPLOYD = Actor("deployd", "deployd", "automatic")
 

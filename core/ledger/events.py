@@ -118,16 +118,6 @@ class TrafficSwitched(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServingChanged(Event):
-    """What answers changed without a decision: live fell over to the warm previous version, or is back."""
-
-    kind: ClassVar[str] = "serving_changed"
-    health: str
-    live_version: int | None
-    answering_version: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBackReviewed(Event):
     """A lead looked at a break-glass rollback afterwards."""
 
@@ -365,6 +355,7 @@ def kinds() -> Mapping[str, type[Event]]:
     import core.ledger.alert_events
     import core.ledger.pipeline_events
     import core.ledger.report_events
+    import core.ledger.serving_events
     import core.ledger.view_events  # noqa: F401 - kinds in files of their own
 
     found: dict[str, type[Event]] = {}

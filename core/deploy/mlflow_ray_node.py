@@ -1,0 +1,172 @@
+"""What runs on a node of the Ray engine: a version behind MLflow's scoring, and the ingress that splits traffic.
+
+Imported by Ray Serve on the node alone (requirements-ray.txt); the dashboard only names it in the configuration
+that it sends. One application serves one version. Another, the ingress, holds no model: its ``user_config`` says
+which application gets what share, so a switch starts nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+from collections import Counter
+from typing import Any
+
+from ray import serve
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.deploy.limits import limit
+
+ANSWER_S = 20.0
+REPORT_S = 0.5
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@serve.deployment(max_ongoing_requests=100)
+class Version:
+    """One replica of one version."""
+
+    def __init__(self, model_path: str, version: int, sha256: str, memory_mb: int) -> None:
+        limit(memory_mb)
+        from mlflow.pyfunc import PyFuncModel, scoring_server
+
+        self._scoring = scoring_server
+        self._model = scoring_server.load_model_with_mlflow_config(model_path)
+        self._schema = self._model.metadata.get_input_schema()
+        raw = self._model.get_raw_model() if "sklearn" in self._model.metadata.flavors else None
+        self._classes = raw.classes_.tolist() if hasattr(raw, "predict_proba") else None
+        self._asked_for_classes = self._classes and PyFuncModel(
+            self._model.metadata, self._model._model_impl, predict_fn="predict_proba"
+        )
+        self._tag = {"X-Model-Version": str(version), "X-Model-Sha256": sha256}
+
+    async def answer(self, path: str, body: bytes, content_type: str) -> Answer:
+        """One request, as the ingress hands it on."""
+        if path.endswith("/pulse"):
+            return 200, self._tag, b"beats\n"
+        if path.endswith("/probabilities"):
+            return await self._scored(self._asked_for_classes, body, content_type)
+        if path.endswith("/invocations"):
+            return await self._scored(self._model, body, content_type)
+        return 404, self._tag, b"{}"
+
+    async def __call__(self, request: Request) -> Response:
+        """One request past the ingress, as the smoke tests make it."""
+        content_type = request.headers.get("content-type", "application/json")
+        return _response(await self.answer(request.url.path, await request.body(), content_type))
+
+    async def _scored(self, model: Any, body: bytes, content_type: str) -> Answer:
+        from mlflow.exceptions import MlflowException
+
+        if model is None:
+            return 404, self._tag, b"{}"
+        try:
+            found = await asyncio.to_thread(
+                self._scoring.invocations, body, content_type, model, self._schema
+            )
+        except MlflowException as error:
+            return error.get_http_status_code(), self._tag, error.serialize_as_json().encode()
+        text = found.response
+        if model is self._asked_for_classes:
+            text = json.dumps(json.loads(text) | {"classes": self._classes})
+        return found.status, self._tag | {"Content-Type": found.mimetype}, text.encode()
+
+
+@serve.deployment(num_replicas=1, ray_actor_options={"num_cpus": 0.1})
+class Traffic:
+    """Sums what the replicas of the ingress counted; begins at zero when it is started anew."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, counts: dict[str, int]) -> dict[str, int]:
+        """Take a replica's counts since its last report; gives back the sums."""
+        self._counts.update(counts)
+        return dict(self._counts)
+
+
+@serve.deployment(max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0.1})
+class Ingress:
+    """Sends each request to a version by weight, and to the previous one when that fails."""
+
+    def __init__(self, endpoint: str, traffic: Any) -> None:
+        self._endpoint, self._traffic = endpoint, traffic
+        self._weights: dict[str, int] = {}
+        self._previous: str | None = None
+        self._handles: dict[str, Any] = {}
+        self._counts: Counter[str] = Counter()
+        self._reporting: asyncio.Task[None] | None = None
+
+    def reconfigure(self, config: dict[str, Any]) -> None:
+        """New weights, without a restart; slots in the order in which they divide the scale of units."""
+        self._weights, self._previous = dict(config["weights"]), config.get("previous")
+
+    async def __call__(self, request: Request) -> Response:
+        """One request from a client."""
+        if request.url.path.endswith("/traffic"):
+            return Response(json.dumps(await self._report()), media_type="application/json")
+        if request.url.path.endswith("/probabilities"):
+            return Response("{}", 404)
+        if self._reporting is None:
+            self._reporting = asyncio.create_task(self._keep_reporting())
+        slot = self._chosen(request.headers.get("x-assign"))
+        asked = (
+            request.url.path,
+            await request.body(),
+            request.headers.get("content-type", "application/json"),
+        )
+        for candidate in dict.fromkeys((slot, self._previous)):
+            try:
+                answer = await asyncio.wait_for(self._handle(candidate).answer.remote(*asked), ANSWER_S)
+            except Exception:  # noqa: BLE001 - whatever the version's own failure is, the previous one is asked
+                self._counts[f"{candidate} error"] += 1
+                continue
+            self._counts[f"{candidate} {answer[0] // 100}xx"] += 1
+            return _response(answer)
+        return Response("no version answers\n", 503)
+
+    def _chosen(self, unit: str | None) -> str | None:
+        total = sum(self._weights.values())
+        if not total:
+            return self._previous
+        if unit is None:
+            place = random.random() * total
+        else:  # the same unit lands on the same place of the scale, whatever the shares are
+            place = int.from_bytes(hashlib.sha256(unit.encode()).digest()[:8]) / 2**64 * total
+        for slot, weight in self._weights.items():
+            place -= weight
+            if place < 0:
+                return slot
+        return self._previous
+
+    def _handle(self, slot: str | None) -> Any:
+        if slot not in self._handles:
+            self._handles[slot] = serve.get_app_handle(f"{self._endpoint}-{slot}")
+        return self._handles[slot]
+
+    async def _report(self) -> dict[str, int]:
+        counts, self._counts = dict(self._counts), Counter()
+        return await self._traffic.add.remote(counts)
+
+    async def _keep_reporting(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_S)
+            await self._report()
+
+
+def version(args: dict[str, str]) -> Any:
+    """The application of one version, built by Ray Serve from the arguments in the configuration."""
+    return Version.bind(args["model_path"], int(args["version"]), args["sha256"], int(args["memory_mb"]))
+
+
+def ingress(args: dict[str, str]) -> Any:
+    """The application that clients talk to."""
+    return Ingress.bind(args["endpoint"], Traffic.bind())
+
+
+def _response(answer: Answer) -> Response:
+    status, headers, body = answer
+    return Response(body, status, headers)

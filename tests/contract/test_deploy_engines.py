@@ -1,0 +1,243 @@
+"""One contract for every serving engine: start, ask, split, switch, observe, survive a lost router, stop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.access import local_actor
+from core.deploy.desk import Desk
+from core.deploy.rollback import plan_rollback, rollback
+from core.deploy.rollout import deploy, plan_deploy
+from core.deploy.smoke import Failed
+from core.deploy.supervisor import Supervisor
+from core.deploy.types import EndpointKey
+from core.workspace import Workspace, open_workspace
+from tests.deploy_workspace import MODEL, NO_SIGNATURE, make_workspace, stop_all, wait_until
+
+ROOT = Path(__file__).parents[2]
+RAY = Path(os.environ.get("MODELDESK_RAY", ROOT / ".venv-ray" / "bin" / "ray"))
+KEY = EndpointKey(MODEL, "production")
+
+pytestmark = pytest.mark.slow
+
+
+class Embedded:
+    """The engine of this machine."""
+
+    def open(self, root: Path) -> Workspace:
+        return make_workspace(root)
+
+    def lose_router(self, desk: Desk) -> None:
+        desk.engine.stop_router()
+
+    def close(self, ws: Workspace) -> None:
+        stop_all(ws)
+
+
+class Ray:
+    """The Ray engine on a head of its own, on loopback."""
+
+    def open(self, root: Path) -> Workspace:
+        if not RAY.exists():
+            pytest.skip("Ray is not installed (make test-ray installs it)")
+        self._root = root
+        self._ports = {name: _free_port() for name in ("gcs", "api", "agent", "http")}
+        self._start()
+        make_workspace(root, engine="ray")
+        with (root / "modeldesk.toml").open("a") as stream:
+            stream.write(f'[deploy.ray]\naddress = "http://127.0.0.1:{self._ports["api"]}"\n')
+            stream.write(f'serve_address = "http://127.0.0.1:{self._ports["http"]}"\n')
+        return open_workspace(root)
+
+    def lose_router(self, desk: Desk) -> None:
+        """The head dies with everything that it held in memory, and comes back empty."""
+        self._stop()
+        self._start()
+
+    def close(self, ws: Workspace) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        ports = self._ports
+        command = [str(RAY), "start", "--head", "--block", "--node-ip-address=127.0.0.1", "--num-cpus=16"]
+        command += [
+            f"--port={ports['gcs']}",
+            f"--dashboard-port={ports['api']}",
+            "--dashboard-host=127.0.0.1",
+        ]
+        command += [f"--dashboard-agent-listen-port={ports['agent']}", "--object-store-memory=200000000"]
+        command += ["--disable-usage-stats", f"--temp-dir=/tmp/mdray-{os.getpid()}"]
+        environment = os.environ | {
+            "PYTHONPATH": str(ROOT),
+            "RAY_SERVE_DEFAULT_HTTP_PORT": str(ports["http"]),
+        }
+        with (self._root / "ray.log").open("ab") as log:
+            self._head = subprocess.Popen(
+                command, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+        url = f"http://127.0.0.1:{ports['api']}/api/serve/applications/"
+        wait_until(lambda: self._configured(url), 240)
+
+    def _configured(self, url: str) -> bool:
+        """Serve's proxy takes its port from the first configuration that it gets."""
+        import httpx
+
+        options = {
+            "proxy_location": "HeadOnly",
+            "http_options": {"host": "127.0.0.1", "port": self._ports["http"]},
+        }
+        try:
+            return httpx.put(url, json=options | {"applications": []}, timeout=60).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def _stop(self) -> None:
+        import psutil
+
+        head = psutil.Process(self._head.pid)
+        family = [*head.children(recursive=True), head]
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family, 20)
+        self._head.wait()
+
+
+@pytest.fixture(scope="module", params=[Embedded, pytest.param(Ray, marks=pytest.mark.ray)])
+def place(request: pytest.FixtureRequest) -> Embedded | Ray:
+    return request.param()
+
+
+@pytest.fixture(scope="module")
+def ws(place: Embedded | Ray, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """One workspace; the tests tell one story in the order of the file."""
+    ws = place.open(tmp_path_factory.mktemp("engine"))
+    yield ws
+    place.close(ws)
+
+
+@pytest.fixture(scope="module")
+def desk(ws: Workspace) -> Desk:
+    return ws.deployments
+
+
+def ship(desk: Desk, version: int, **options: object) -> None:
+    plan = plan_deploy(desk, MODEL, version, "production", **options)
+    operation = deploy(desk, plan, local_actor(desk.settings), "test")
+    assert operation.verified
+
+
+def example(desk: Desk) -> dict:
+    from core.deploy.model_files import example_request
+
+    endpoint = desk.store.endpoint(KEY)
+    return dict(example_request(endpoint.slot(endpoint.live).artifact.directory))
+
+
+def test_a_version_is_started_asked_and_switched_to(desk: Desk) -> None:
+    ship(desk, 1)
+    endpoint = desk.store.endpoint(KEY)
+    answer = desk.engine.ask(endpoint, example(desk), 20)
+    assert (answer.status, answer.version, len(answer.body["predictions"])) == (200, 1, 3)
+    found = desk.engine.probabilities(endpoint, endpoint.live, example(desk), 20)
+    assert found.body["classes"] == [0, 1] and len(found.body["predictions"]) == 3
+    assert not desk.engine.write_config(desk.store.endpoints())
+
+
+def test_a_request_that_the_model_refuses_is_no_failure_of_the_engine(desk: Desk) -> None:
+    broken = {"dataframe_split": {"columns": ["x"], "data": [[1.0]]}}
+    assert desk.engine.ask(desk.store.endpoint(KEY), broken, 20).status == 400
+
+
+def test_a_second_version_takes_over_and_the_first_stays_warm(desk: Desk) -> None:
+    ship(desk, 2)
+    endpoint = desk.store.endpoint(KEY)
+    assert desk.engine.ask(endpoint, None, 20).version == 2
+    assert desk.engine.alive(endpoint, endpoint.slot_of(1))
+    assert not desk.engine.ended(endpoint, endpoint.slot_of(1))
+
+
+def test_a_version_that_a_gate_refuses_changes_nothing(desk: Desk) -> None:
+    with pytest.raises(Failed, match="no signature"):
+        ship(desk, NO_SIGNATURE)
+    assert desk.engine.ask(desk.store.endpoint(KEY), None, 20).version == 2
+
+
+def test_a_split_is_by_weight_and_sticks_to_the_unit(desk: Desk) -> None:
+    endpoint = desk.store.endpoint(KEY)
+    one, two = endpoint.slot_of(1).name, endpoint.slot_of(2).name
+    try:
+        desk.engine.set_weights(replace(endpoint, weights={one: 30, two: 70}))
+        seen = Counter(desk.engine.ask(endpoint, None, 20).version for _ in range(100))
+        assert 10 <= seen[1] <= 55 and seen[1] + seen[2] == 100
+        wait_until(lambda: desk.engine.observe(endpoint)[one].weight == 30)
+    finally:
+        desk.engine.set_weights(endpoint)
+    assert {desk.engine.ask(endpoint, None, 20).version for _ in range(20)} == {2}
+
+
+def test_a_rollback_under_load_loses_nothing_and_is_counted(desk: Desk) -> None:
+    endpoint, body = desk.store.endpoint(KEY), example(desk)
+    seen: Counter[tuple[int, int | None]] = Counter()
+    stop = threading.Event()
+
+    def client() -> None:
+        while not stop.is_set():
+            answer = desk.engine.ask(endpoint, body, 30)
+            seen[answer.status, answer.version] += 1
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    try:
+        wait_until(lambda: seen[200, 2] > 5, 60)
+        done = rollback(desk, plan_rollback(desk, MODEL, "production"), local_actor(desk.settings), "test")
+        wait_until(lambda: seen[200, 1] > 5, 60)
+    finally:
+        stop.set()
+        thread.join()
+    assert done.verified and {status for status, _ in seen} == {200}
+    live = desk.store.endpoint(KEY).live
+    wait_until(lambda: desk.engine.observe(endpoint)[live].status_2xx > 5)
+    assert desk.engine.observe(endpoint)[live].up
+
+
+def test_a_router_that_is_lost_comes_back_as_recorded(place: Embedded | Ray, desk: Desk) -> None:
+    said: list[str] = []
+    place.lose_router(desk)
+    supervisor = Supervisor(desk, said.append)
+
+    def serves() -> bool:
+        supervisor.safe_tick()
+        try:
+            return desk.engine.ask(desk.store.endpoint(KEY), example(desk), 20).version == 1
+        except Exception:  # noqa: BLE001 - it is not there yet
+            return False
+
+    wait_until(serves, 240)
+    assert not desk.engine.write_config(desk.store.endpoints())
+
+
+def test_a_stopped_slot_is_gone_and_the_rest_serves(desk: Desk) -> None:
+    endpoint = desk.store.endpoint(KEY)
+    slot = endpoint.slot_of(2)
+    desk.store.clear_slot(KEY, slot.name)
+    desk.engine.stop(endpoint, slot)
+    wait_until(lambda: not desk.engine.alive(endpoint, slot), 60)
+    assert desk.engine.ask(endpoint, None, 20).version == 1
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
