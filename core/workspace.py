@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,11 +79,25 @@ class Rehearsal(Workspace):
         return RehearsalLedger(self.settings.ledger_url)
 
 
+_rehearsing: ContextVar[bool] = ContextVar("rehearsing", default=False)
+
+
+@contextmanager
+def rehearsing(dry_run: bool) -> Iterator[None]:
+    """While it lasts (and ``dry_run`` is True) every workspace that is opened is a rehearsal."""
+    token = _rehearsing.set(dry_run)
+    try:
+        yield
+    finally:
+        _rehearsing.reset(token)
+
+
+def is_rehearsing() -> bool:
+    """Whether this is a dry run."""
+    return _rehearsing.get()
+
+
 def open_workspace(root: Path) -> Workspace:
     """Open the workspace at ``root``; cheap: nothing is contacted yet. Raises BadSettings."""
-    return Workspace(load_settings(root))
-
-
-def rehearsal(root: Path) -> Rehearsal:
-    """The workspace at ``root`` for a dry run of decisions. Raises BadSettings."""
-    return Rehearsal(load_settings(root))
+    settings = load_settings(root)
+    return Rehearsal(settings) if _rehearsing.get() else Workspace(settings)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_facts,
+    print_json,
+    print_table,
+    rehearsable,
+)
 
 if TYPE_CHECKING:
     from core.ledger.state import OpenAlert
@@ -41,6 +51,7 @@ def list_command(
 
 
 @app.command("acknowledge")
+@rehearsable
 def acknowledge_command(
     alert_id: AlertArgument,
     owner: Annotated[str, typer.Option("--owner", help="Who takes it on; you, if nobody is named.")] = "",
@@ -61,6 +72,7 @@ def acknowledge_command(
 
 
 @app.command("snooze")
+@rehearsable
 def snooze_command(
     alert_id: AlertArgument,
     hours: Annotated[float, typer.Option("--hours", min=0.1, help="For how long.")] = 24,
@@ -82,6 +94,7 @@ def snooze_command(
 
 
 @app.command("reopen")
+@rehearsable
 def reopen_command(
     alert_id: AlertArgument,
     reason: ReasonOption = "",
@@ -101,6 +114,7 @@ def reopen_command(
 
 
 @app.command("resolve")
+@rehearsable
 def resolve_command(
     alert_id: AlertArgument,
     reason: ReasonOption = "",
@@ -120,6 +134,7 @@ def resolve_command(
 
 
 @app.command("request-retraining")
+@rehearsable
 def request_retraining_command(
     alert_id: AlertArgument,
     reason: ReasonOption = "",
@@ -158,8 +173,5 @@ def as_dict(found: OpenAlert) -> dict[str, object]:
 
 def _print(record: Record, output: Output) -> None:
     facts = {"alert_id": record.payload["alert_id"], "event": record.kind, "seq": record.seq}
-    if output is Output.JSON:
-        print_json(facts)
-    else:
-        print_table(list(facts), [list(facts.values())], output)
+    print_facts(facts, output)
     log(f"{record.kind.replace('_', ' ')}: recorded as event {record.seq}.")

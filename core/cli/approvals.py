@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
-from core.errors import BadInput, ExitCode
+from core.cli.options import (
+    HERE,
+    DryRunOption,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_facts,
+    print_json,
+    print_table,
+    rehearsable,
+)
+from core.errors import BadInput, ExitCode, Unavailable
 
 if TYPE_CHECKING:
     from core.access import Actor
@@ -24,6 +35,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger
 EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
 
 
+@rehearsable
 def request_approval(
     model: Annotated[str, typer.Argument(help="The registered model.")],
     version: Annotated[int, typer.Option("--version", help="The version that shall go live.")],
@@ -44,6 +56,7 @@ def request_approval(
     _print(open_request(ws, model, version, environment, actor_of(ws, as_user), reason), output)
 
 
+@rehearsable
 def approve(
     request_id: RequestArgument,
     meaning: Annotated[str, typer.Option("--meaning", help="What the signature means.")] = "",
@@ -74,17 +87,51 @@ def check(
 
     Example: python -m core approval check diagnosis-risk/8 --output json
     """
-    from core.registry.requests import APPROVED, find_request, judge, newest_request
+    from core.registry.requests import APPROVED
     from core.workspace import open_workspace
 
-    ws = open_workspace(workspace)
-    if "/" in subject:
-        model, version = _model_version(subject)
-        ws.registry.version(model, version)
-        request = newest_request(ws, model, version, environment)
-    else:
-        request = find_request(ws, subject)
-    found = judge(ws, request) if request else None
+    found = _judged(open_workspace(workspace), subject, environment)
+    _print(found, output)
+    if found is None or found.state != APPROVED:
+        raise typer.Exit(ExitCode.APPROVAL_MISSING)
+
+
+@app.command()
+def wait(
+    subject: Annotated[str, typer.Argument(metavar="REQUEST_ID|MODEL/V", help="A request, or a version.")],
+    timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds at most.")] = 3600,
+    every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between looks.")] = 10,
+    environment: EnvironmentOption = "production",
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Wait until a request is decided. Exit code 0 when it is approved, 5 when it is not or time is up.
+
+    An MLflow that does not answer for a moment does not end the waiting.
+
+    Example: python -m core approval wait diagnosis-risk/8 --timeout 1800
+    """
+    import time
+
+    from core.registry.requests import APPROVED, CHANGES, OPEN
+    from core.workspace import open_workspace
+
+    ws, end, found, last = open_workspace(workspace), time.monotonic() + timeout, None, ""
+    while True:
+        try:
+            found = _judged(ws, subject, environment)
+            state = found.state if found else "missing"
+        except Unavailable as error:
+            state = error.what
+            if time.monotonic() >= end:
+                raise
+        if state != last:
+            log(f"{subject}: {state}")
+            last = state
+        undecided = found is None or found.state in (OPEN, CHANGES)
+        if not undecided or time.monotonic() >= end:
+            break
+        time.sleep(max(0.0, min(every, end - time.monotonic())))
     _print(found, output)
     if found is None or found.state != APPROVED:
         raise typer.Exit(ExitCode.APPROVAL_MISSING)
@@ -116,6 +163,7 @@ def list_requests(
 
 
 @app.command()
+@rehearsable
 def reject(
     request_id: RequestArgument,
     reason: ReasonOption,
@@ -136,6 +184,7 @@ def reject(
 
 
 @app.command("request-changes")
+@rehearsable
 def request_changes(
     request_id: RequestArgument,
     reason: ReasonOption,
@@ -158,6 +207,7 @@ def request_changes(
 
 
 @app.command()
+@rehearsable
 def comment(
     request_id: RequestArgument,
     text: Annotated[str, typer.Option("--text", help="What the others should know.")],
@@ -177,6 +227,7 @@ def comment(
 
 
 @app.command()
+@rehearsable
 def expire(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
     """Close the requests whose date has passed, on the record; for a nightly job.
 
@@ -193,6 +244,7 @@ def expire(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABL
 
 
 @app.command()
+@rehearsable
 def withdraw(
     request_id: RequestArgument,
     reason: ReasonOption = "",
@@ -212,6 +264,7 @@ def withdraw(
 
 
 @app.command()
+@rehearsable
 def override(
     request_id: RequestArgument,
     gate: Annotated[str, typer.Option("--gate", help="The inconclusive gate, by its name.")],
@@ -232,7 +285,12 @@ def override(
 
 
 @app.command()
-def enrol(as_user: AsOption = None, workspace: WorkspaceOption = HERE) -> None:
+def enrol(
+    as_user: AsOption = None,
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Set or change the passphrase that you sign with.
 
     Example: python -m core approval enrol
@@ -242,9 +300,14 @@ def enrol(as_user: AsOption = None, workspace: WorkspaceOption = HERE) -> None:
 
     ws = open_workspace(workspace)
     actor = actor_of(ws, as_user)
+    if dry_run:
+        log(f"{actor.printed_name} would be asked for a passphrase; nothing was changed.")
+        print_facts({"signer": actor.name, "dry_run": True}, output)
+        return
     current = _passphrase(ws, actor)
     chosen = typer.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True)
     set_passphrase(ws, actor, chosen, current)
+    print_facts({"signer": actor.name, "dry_run": False}, output)
     log(f"{actor.printed_name} signs with a passphrase from now on.")
 
 
@@ -257,9 +320,21 @@ def actor_of(ws: Workspace, as_user: str | None) -> Actor:
 def _passphrase(ws: Workspace, actor: Actor) -> str | None:
     from core.registry.signing import is_enrolled
 
-    if not is_enrolled(ws, actor.name):
+    if ws.ledger.rehearses or not is_enrolled(ws, actor.name):
         return None
     return typer.prompt(f"Passphrase of {actor.printed_name}", hide_input=True, err=True)
+
+
+def _judged(ws: Workspace, subject: str, environment: str) -> Judgement | None:
+    from core.registry.requests import find_request, judge, newest_request
+
+    if "/" in subject:
+        model, version = _model_version(subject)
+        ws.registry.version(model, version)
+        request = newest_request(ws, model, version, environment)
+    else:
+        request = find_request(ws, subject)
+    return judge(ws, request) if request else None
 
 
 def _model_version(text: str) -> tuple[str, int]:

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    DryRunOption,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_facts,
+    print_json,
+    print_table,
+)
 from core.errors import BadInput, ExitCode
 
 app = typer.Typer(help="Check, anchor and export the record of decisions.", no_args_is_help=True)
@@ -55,6 +65,7 @@ def verify(
 @app.command()
 def anchor(
     out: Annotated[Path, typer.Option("--out", help="Where to write it; keep it away from the ledger.")],
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -67,12 +78,10 @@ def anchor(
     from core.workspace import open_workspace
 
     written = open_workspace(workspace).ledger.anchor()
-    write_anchor(written, out)
-    if output is Output.JSON:
-        document = {"file": str(out), "events": written.events, "head": written.hash}
-        print_json(document | {"at": instant_text(written.at)})
-        return
-    print_table(["file", "events", "head"], [[out, written.events, written.hash]], output)
+    if not dry_run:
+        write_anchor(written, out)
+    facts = {"file": str(out), "events": written.events, "head": written.hash}
+    print_facts(facts | {"at": instant_text(written.at), "dry_run": dry_run}, output)
 
 
 @app.command()
@@ -101,6 +110,7 @@ def export(
         Path | None,
         typer.Option("--out", help="Write all rows as they are stored, one JSON line each, to be checked."),
     ] = None,
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.JSON,
 ) -> None:
@@ -123,23 +133,20 @@ def export(
     if out is not None:
         if model is not None:
             raise BadInput("A part of the chain cannot be checked.", "Give --out without --model.")
+        if dry_run:
+            log(f"{ws.ledger.head().events} events would be written to {out}; nothing was.")
+            return
         count, sha256 = write_export(ws.ledger.rows(), out)
         ws.ledger.append(ExportMade(what="audit log", sha256=sha256), actor)
-        _print_export(out, count, sha256, output)
+        print_facts({"file": str(out), "events": count, "sha256": sha256}, output)
         return
     records = ws.ledger.records(model=model)
     facts = [event_facts(record) for record in records]
     event = ExportMade(model=model or "", what="audit extract", sha256=digest(facts))
-    ws.ledger.append(event, actor)
+    if not dry_run:
+        ws.ledger.append(event, actor)
     if output is Output.JSON:
         print_json({"events": facts, "sha256": event.sha256})
         return
     columns = ["seq", "at", "actor", "kind", "model", "environment", "reason"]
     print_table(columns, [[fact[name] for name in columns] for fact in facts], output)
-
-
-def _print_export(file: Path, events: int, sha256: str, output: Output) -> None:
-    if output is Output.JSON:
-        print_json({"file": str(file), "events": events, "sha256": sha256})
-    else:
-        print_table(["file", "events", "sha256"], [[file, events, sha256]], output)

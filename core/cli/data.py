@@ -10,15 +10,14 @@ import typer
 
 from core.cli.options import (
     HERE,
-    DryRunOption,
     Output,
     OutputOption,
     WorkspaceOption,
-    desk,
     log,
     print_json,
     print_table,
     progress,
+    rehearsable,
 )
 from core.errors import BadInput, ExitCode
 
@@ -33,6 +32,7 @@ RunOption = Annotated[
 ]
 
 
+@rehearsable
 def validate_data(
     file: FileArgument,
     schema: Annotated[Path | None, typer.Option("--schema", help="The schema (YAML).")] = None,
@@ -41,7 +41,6 @@ def validate_data(
     ] = False,
     encoding: EncodingOption = "auto",
     run: RunOption = None,
-    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -72,15 +71,15 @@ def validate_data(
     rules = read_schema(schema)
     with progress(f"Checking {file.name}", "rows") as advance:
         found = validate(table, rules, advance)
-    _finish(found, run, dry_run, workspace, output)
+    _finish(found, run, workspace, output)
 
 
+@rehearsable
 def check_quality(
     file: FileArgument,
     policy: Annotated[Path, typer.Option("--policy", help="The quality policy (YAML).")],
     encoding: EncodingOption = "auto",
     run: RunOption = None,
-    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -97,16 +96,16 @@ def check_quality(
     rules, table = read_quality_policy(policy), open_table(file, encoding)
     with progress(f"Checking {file.name}", "rows") as advance:
         found = check(table, rules, advance)
-    _finish(found, run, dry_run, workspace, output)
+    _finish(found, run, workspace, output)
 
 
-def _finish(found: Report, run: str | None, dry_run: bool, workspace: Path, output: Output) -> None:
+def _finish(found: Report, run: str | None, workspace: Path, output: Output) -> None:
     from core.quality.types import Verdict
 
     for note in found.notes:
         log(note)
     if run:
-        _keep(found, run, dry_run, workspace)
+        _keep(found, run, workspace)
     facts = found.as_dict()
     if output is Output.JSON:
         print_json(facts)
@@ -121,10 +120,11 @@ def _finish(found: Report, run: str | None, dry_run: bool, workspace: Path, outp
         raise typer.Exit(codes[found.verdict])
 
 
-def _keep(found: Report, run: str, dry_run: bool, workspace: Path) -> None:
+def _keep(found: Report, run: str, workspace: Path) -> None:
     from core.access import local_actor
     from core.registry.attach import attach
+    from core.workspace import open_workspace
 
-    ws = desk(workspace, dry_run)
+    ws = open_workspace(workspace)
     path = attach(ws, run, found.kind, str(found.verdict), found.as_dict(), local_actor(ws.settings))
-    log(f"Nothing was kept; it would be {path} of run {run}." if dry_run else f"Kept as {path} of run {run}.")
+    log(f"Report of run {run}: {path}")

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    DryRunOption,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_facts,
+    print_json,
+    print_table,
+)
 
 app = typer.Typer(help="A workspace to try everything on.", no_args_is_help=True)
 
@@ -22,6 +32,7 @@ def _demo() -> None:
 @app.command("create")
 def create_command(
     directory: Annotated[Path, typer.Argument(help="Folder of the new workspace.", metavar="DIR")],
+    dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Build the HealthTech demo: real runs, models, a DVC pipeline and six weeks of predictions.
@@ -33,6 +44,11 @@ def create_command(
     from core.demo import create as demo
     from core.demo.story import FULL
 
+    if dry_run:
+        facts = {"workspace": str(directory.resolve()), "models": list(demo.MODELS), "dry_run": True}
+        print_facts(facts, output)
+        log("Dry run: nothing was built.")
+        return
     with typer.progressbar(
         length=demo.steps(FULL), label="Building the demo", file=sys.stderr, show_pos=False
     ) as bar:

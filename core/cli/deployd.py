@@ -14,6 +14,7 @@ from core.cli.options import (
     OutputOption,
     WorkspaceOption,
     log,
+    print_facts,
     print_json,
     print_table,
 )
@@ -87,7 +88,9 @@ def adopt(
 
 
 @app.command("stop")
-def stop(workspace: WorkspaceOption = HERE) -> None:
+def stop(
+    dry_run: DryRunOption = False, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+) -> None:
     """End deployd; models and router go on serving.
 
     Example: python -m core deployd stop --workspace .demo
@@ -95,7 +98,11 @@ def stop(workspace: WorkspaceOption = HERE) -> None:
     from core.deploy import supervisor
     from core.workspace import open_workspace
 
-    pid = supervisor.stop(open_workspace(workspace).deployments)
+    desk = open_workspace(workspace).deployments
+    pid = supervisor.running_pid(desk) if dry_run else supervisor.stop(desk)
+    print_facts({"deployd": pid, "stopped": pid is not None and not dry_run, "dry_run": dry_run}, output)
+    if dry_run:
+        return
     log("deployd was not running." if pid is None else f"deployd (process {pid}) has ended.")
 
 
@@ -125,7 +132,9 @@ def status(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABL
 
 
 @app.command("shutdown")
-def shutdown(workspace: WorkspaceOption = HERE) -> None:
+def shutdown(
+    dry_run: DryRunOption = False, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+) -> None:
     """Stop every model, the router and deployd of this workspace; what was live stays recorded.
 
     Example: python -m core deployd shutdown --workspace .demo
@@ -134,6 +143,11 @@ def shutdown(workspace: WorkspaceOption = HERE) -> None:
     from core.workspace import open_workspace
 
     desk = open_workspace(workspace).deployments
+    facts = {"deployd": supervisor.running_pid(desk), "serves": desk.serves, "dry_run": dry_run}
+    print_facts(facts, output)
+    if dry_run:
+        log("Dry run: everything goes on.")
+        return
     supervisor.stop(desk)
     if desk.serves:
         supervisor.stop_endpoints_of(desk)

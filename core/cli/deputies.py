@@ -7,8 +7,18 @@ from typing import Annotated
 import typer
 
 from core.cli.approvals import AsOption, ReasonOption, actor_of
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
-from core.cli.status import moment
+from core.cli.options import (
+    HERE,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    moment,
+    print_facts,
+    print_json,
+    print_table,
+    rehearsable,
+)
 
 deputy = typer.Typer(help="Who may approve in my place, until a date.", no_args_is_help=True)
 review = typer.Typer(help="Rollbacks that wait for their review.", no_args_is_help=True)
@@ -17,12 +27,14 @@ NameArgument = Annotated[str, typer.Argument(help="The deputy, by the name in mo
 
 
 @deputy.command()
+@rehearsable
 def name(
     deputy_name: NameArgument,
     until: Annotated[str, typer.Option("--until", help="2026-03-03 (its end) or 2026-03-03T09:00Z.")],
     reason: ReasonOption = "",
     as_user: AsOption = None,
     workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Let somebody approve in your place until a date; it ends by itself.
 
@@ -34,15 +46,18 @@ def name(
     ws = open_workspace(workspace)
     actor = actor_of(ws, as_user)
     record = name_deputy(ws, actor, deputy_name, moment(until), reason)
+    print_facts({"deputy": deputy_name, "event": record.kind, "seq": record.seq}, output)
     log(f"{deputy_name} may approve in place of {actor.printed_name} until {record.payload['until']}.")
 
 
 @deputy.command()
+@rehearsable
 def end(
     deputy_name: NameArgument,
     reason: ReasonOption = "",
     as_user: AsOption = None,
     workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """End it before its date.
 
@@ -52,7 +67,8 @@ def end(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    end_deputy(ws, actor_of(ws, as_user), deputy_name, reason)
+    record = end_deputy(ws, actor_of(ws, as_user), deputy_name, reason)
+    print_facts({"deputy": deputy_name, "event": record.kind, "seq": record.seq}, output)
     log(f"{deputy_name} is no deputy any more.")
 
 
@@ -103,11 +119,13 @@ def list_reviews(workspace: WorkspaceOption = HERE, output: OutputOption = Outpu
 
 
 @review.command()
+@rehearsable
 def record(
     operation_id: Annotated[str, typer.Argument(help="The rollback's operation id.")],
     finding: Annotated[str, typer.Option("--finding", help="Was it right, and what follows?")],
     as_user: AsOption = None,
     workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Record what was found about a rollback; the freeze is lifted by a command of its own.
 
@@ -117,5 +135,6 @@ def record(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    reviews.review(ws, operation_id, actor_of(ws, as_user), finding)
+    found = reviews.review(ws, operation_id, actor_of(ws, as_user), finding)
+    print_facts({"operation_id": operation_id, "event": found.kind, "seq": found.seq}, output)
     log("The review is recorded. Promotions stay frozen until `freeze lift`.")

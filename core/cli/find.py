@@ -8,15 +8,14 @@ import typer
 
 from core.cli.options import (
     HERE,
-    DryRunOption,
     KeyOption,
     Output,
     OutputOption,
     WorkspaceOption,
-    desk,
     log,
     print_json,
     print_table,
+    rehearsable,
 )
 from core.errors import BadInput
 
@@ -65,6 +64,7 @@ def find(
     print_table(columns, rows, output)
 
 
+@rehearsable
 def register(
     run: Annotated[str, typer.Option("--run", help="The run whose model is registered.")],
     model: Annotated[
@@ -72,7 +72,6 @@ def register(
         typer.Option("--model", help="The registered model; default: that of the run's experiment."),
     ] = None,
     idempotency_key: KeyOption = None,
-    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -86,10 +85,11 @@ def register(
 
     from core.access import local_actor
     from core.registry.register import register as make
+    from core.workspace import open_workspace
 
-    ws = desk(workspace, dry_run)
+    ws = open_workspace(workspace)
     made = make(ws, run, model, local_actor(ws.settings), idempotency_key)
-    facts = asdict(made) | {"dry_run": dry_run}
+    facts = asdict(made)
     if output is Output.JSON:
         print_json(facts)
     else:

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    KeyOption,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_facts,
+    rehearsable,
+)
 
 app = typer.Typer(help="Refuse promotions of a model, or allow them again.", no_args_is_help=True)
 
@@ -16,10 +25,12 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger
 
 
 @app.command("set")
+@rehearsable
 def freeze_set(
     model: ModelArgument,
     reason: ReasonOption = "",
     environment: EnvironmentOption = "production",
+    idempotency_key: KeyOption = None,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -32,12 +43,13 @@ def freeze_set(
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    record = freeze(ws, model, environment, local_actor(ws.settings), reason)
+    record = freeze(ws, model, environment, local_actor(ws.settings), reason, idempotency_key)
     _print(model, environment, True, record.seq, output)
     log(f"Promotions of {model} in {environment} are frozen.")
 
 
 @app.command("lift")
+@rehearsable
 def freeze_lift(
     model: ModelArgument,
     reason: ReasonOption = "",
@@ -60,8 +72,4 @@ def freeze_lift(
 
 
 def _print(model: str, environment: str, frozen: bool, seq: int, output: Output) -> None:
-    facts = {"model": model, "environment": environment, "frozen": frozen, "seq": seq}
-    if output is Output.JSON:
-        print_json(facts)
-    else:
-        print_table(list(facts), [list(facts.values())], output)
+    print_facts({"model": model, "environment": environment, "frozen": frozen, "seq": seq}, output)

@@ -6,14 +6,25 @@ from datetime import UTC, datetime
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    DryRunOption,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_json,
+    print_table,
+)
 from core.errors import BadSettings, ExitCode, ModelDeskError
 
 app = typer.Typer(help="Messages about decisions: send what is due, see what arrived.", no_args_is_help=True)
 
 
 @app.command()
-def deliver(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
+def deliver(
+    dry_run: DryRunOption = False, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+) -> None:
     """Send what is due; failures are tried again by later calls (run it from cron).
 
     Example: python -m core notify deliver --workspace .demo
@@ -22,6 +33,10 @@ def deliver(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TAB
 
     outbox = open_workspace(workspace).outbox
     now = datetime.now(UTC)
+    if dry_run:
+        _print(outbox.due(now), output)
+        log("Dry run: nothing was sent; messages about the newest events are made when it is.")
+        return
     outbox.fill(now)
     attempted = outbox.deliver(now)
     _print(attempted, output)
@@ -41,7 +56,9 @@ def history(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TAB
 
 
 @app.command()
-def test(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
+def test(
+    dry_run: DryRunOption = False, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+) -> None:
     """Send a test message to every channel now, and say what each answered.
 
     Example: python -m core notify test --workspace .demo
@@ -54,6 +71,10 @@ def test(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE)
         raise BadSettings(
             "No channel is configured.", "Add [[notify.channels]] to modeldesk.toml (see the README)."
         )
+    if dry_run:
+        print_channels([(channel.name, None, "") for channel in settings.channels], output)
+        log("Dry run: nothing was sent.")
+        return
     outcomes = []
     for channel in settings.channels:
         message = {
@@ -70,12 +91,17 @@ def test(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE)
         except ModelDeskError as error:
             log(f"{channel.name}: {error.what} {error.way_out}".strip())
             outcomes.append((channel.name, False, error.what))
+    print_channels(outcomes, output)
+    if not all(ok for _, ok, _ in outcomes):
+        raise typer.Exit(ExitCode.INFRASTRUCTURE)
+
+
+def print_channels(outcomes: list[tuple[str, bool | None, str]], output: Output) -> None:
+    """What each channel answered; None where it was not asked."""
     if output is Output.JSON:
         print_json({"channels": [{"name": name, "ok": ok, "error": text} for name, ok, text in outcomes]})
     else:
         print_table(("channel", "arrived", "error"), outcomes, output)
-    if not all(ok for _, ok, _ in outcomes):
-        raise typer.Exit(ExitCode.INFRASTRUCTURE)
 
 
 def _print(deliveries: tuple, output: Output) -> None:

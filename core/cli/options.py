@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import math
 import sys
@@ -10,14 +12,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from core.errors import BadInput
-
-if TYPE_CHECKING:
-    from core.workspace import Workspace
 
 SCHEMA_VERSION = 1
 
@@ -43,11 +42,31 @@ KeyOption = Annotated[
 HERE = Path()
 
 
-def desk(workspace: Path, dry_run: bool) -> Workspace:
-    """The workspace; for a dry run one whose ledger keeps nothing, so that every check is the real one."""
-    from core.workspace import open_workspace, rehearsal
+def rehearsable(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` with --dry-run: every check is the real one, nothing is kept, and what would be is said.
 
-    return rehearsal(workspace) if dry_run else open_workspace(workspace)
+    For commands whose only write is to the ledger; others say themselves what they would do.
+    """
+
+    @functools.wraps(command)
+    def run(*arguments: Any, dry_run: bool = False, **options: Any) -> None:
+        from core.workspace import rehearsing
+
+        with rehearsing(dry_run):
+            try:
+                command(*arguments, **options)
+            finally:
+                if dry_run:
+                    log("Dry run: nothing was recorded.")
+
+    signature = inspect.signature(command, eval_str=True)
+    added = inspect.Parameter(
+        "dry_run", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DryRunOption
+    )
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), added])  # type: ignore[attr-defined]
+    hints = {name: one.annotation for name, one in signature.parameters.items()}
+    run.__annotations__ = hints | {"dry_run": DryRunOption}
+    return run
 
 
 def moment(text: str, *, end_of_day: bool = True) -> datetime:
@@ -63,7 +82,9 @@ def moment(text: str, *, end_of_day: bool = True) -> datetime:
 
 def print_json(payload: dict[str, Any], out: Path | None = None) -> None:
     """``payload`` as JSON on stdout (or in a file), ``schema_version`` first; NaN and infinities as strings."""
-    document = {"schema_version": SCHEMA_VERSION} | payload
+    from core.workspace import is_rehearsing
+
+    document = {"schema_version": SCHEMA_VERSION} | payload | ({"dry_run": True} if is_rehearsing() else {})
     text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, default=str) + "\n"
     if out is None:
         sys.stdout.write(text)
@@ -84,6 +105,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], output
             for row in [list(columns), *cells]
         ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def print_facts(facts: dict[str, Any], output: Output) -> None:
+    """One thing: JSON, or a table of its facts."""
+    if output is Output.JSON:
+        print_json(facts)
+    else:
+        print_table(list(facts), [list(facts.values())], output)
 
 
 def log(message: str) -> None:

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    DryRunOption,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from core.pipeline.checks import CheckedFiles
     from core.pipeline.jobs import Job
+    from core.pipeline.reproduce import RunPlan
     from core.pipeline.types import Finding, Pipeline
 
 app = typer.Typer(help="DVC pipelines: state, soundness, metrics, runs.", no_args_is_help=True)
@@ -122,6 +132,7 @@ def repro(
     downstream: Annotated[bool, typer.Option("--downstream", help="From these stages on.")] = False,
     background: Annotated[bool, typer.Option("--background", help="Start the job and return.")] = False,
     no_validate: Annotated[bool, typer.Option("--no-validate", help="Run in spite of findings.")] = False,
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -139,6 +150,9 @@ def repro(
         _log_findings(plan.findings)
         log("Nothing was run. Mend the above, or use --no-validate.")
         raise typer.Exit(3)
+    if dry_run:
+        _print_plan(plan, output)
+        return
     ws = open_workspace(workspace)
     job = carry_out(ws, plan, local_actor(ws.settings), in_spite=no_validate)
     if not background:
@@ -168,6 +182,7 @@ def jobs(
 def cancel(
     job_id: Annotated[str, typer.Argument(help="As 'pipeline jobs' lists it.")],
     project: ProjectOption = None,
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -176,13 +191,17 @@ def cancel(
     Example: python -m core pipeline cancel 20261124T093000-a1b2c3 --project .demo/project
     """
     from core.access import local_actor
-    from core.pipeline.jobs import wait
+    from core.pipeline.jobs import read_job, wait
     from core.pipeline.reproduce import cancel as stop
     from core.workspace import open_workspace
 
     folder, ws = project_folder(project, workspace), open_workspace(workspace)
-    stop(ws, folder, job_id, local_actor(ws.settings))
-    job = wait(folder, job_id, timeout_s=30)
+    if dry_run:
+        job = read_job(folder, job_id)
+        log("Dry run: it goes on.")
+    else:
+        stop(ws, folder, job_id, local_actor(ws.settings))
+        job = wait(folder, job_id, timeout_s=30)
     if output is Output.JSON:
         print_json(_job_json(job))
     else:
@@ -311,6 +330,17 @@ def _follow(folder: Path, job_id: str) -> Job:
     except KeyboardInterrupt:
         stop(folder, job_id)
         return wait(folder, job_id, timeout_s=30)
+
+
+def _print_plan(plan: RunPlan, output: Output) -> None:
+    """What a reproduction would look at, and the command that would do it."""
+    if output is Output.JSON:
+        stages = [{"name": name, "state": "planned", "seconds": None} for name in plan.stages]
+        facts = {"job_id": None, "state": "planned", "command": ["dvc", *plan.command], "stages": stages}
+        print_json(facts | {"dry_run": True})
+    else:
+        print_table(("#", "stage"), list(enumerate(plan.stages, 1)), output)
+    log(f"Dry run, nothing was started: dvc {' '.join(plan.command)}")
 
 
 def _job_json(job: Job) -> dict[str, Any]:

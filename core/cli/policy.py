@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, print_json, print_table
+from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, print_facts, rehearsable
 from core.errors import BadSettings
 
 app = typer.Typer(help="The release policy.", no_args_is_help=True)
 
 
 @app.command()
+@rehearsable
 def publish(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")] = "",
     workspace: WorkspaceOption = HERE,
@@ -31,7 +32,4 @@ def publish(
     if found is None:
         raise BadSettings("No policy is configured.", "Set `policy` in modeldesk.toml.")
     number = policy.publish(ws, found, local_actor(ws.settings), reason)
-    if output is Output.JSON:
-        print_json({"policy": found.name, "version": number, "sha256": found.sha256})
-    else:
-        print_table(["policy", "version", "sha256"], [[found.name, number, found.sha256]], output)
+    print_facts({"policy": found.name, "version": number, "sha256": found.sha256}, output)

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_facts,
+    print_json,
+    print_table,
+    rehearsable,
+)
 
 app = typer.Typer(help="Saved views: list, save and remove.", no_args_is_help=True)
 
@@ -43,11 +53,13 @@ def list_views(workspace: WorkspaceOption = HERE, output: OutputOption = Output.
 
 
 @app.command()
+@rehearsable
 def save(
     name: NameArgument,
     query: Annotated[str, typer.Option("--query", help="What stands after the ? in the page's address.")],
     page: PageOption = "experiments",
     workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Save a page's address under a name for the team.
 
@@ -59,11 +71,18 @@ def save(
 
     ws = open_workspace(workspace)
     view = save_view(ws, page, name, query, local_actor(ws.settings))
+    print_facts({"page": view.page, "name": view.name}, output)
     log(f"'{view.name}' of {view.page} is saved.")
 
 
 @app.command()
-def remove(name: NameArgument, page: PageOption = "experiments", workspace: WorkspaceOption = HERE) -> None:
+@rehearsable
+def remove(
+    name: NameArgument,
+    page: PageOption = "experiments",
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Remove a saved view; your own, or as an admin anybody's.
 
     Example: python -m core views remove "good forests"
@@ -74,4 +93,5 @@ def remove(name: NameArgument, page: PageOption = "experiments", workspace: Work
 
     ws = open_workspace(workspace)
     remove_view(ws, page, name, local_actor(ws.settings))
+    print_facts({"page": page, "name": name}, output)
     log(f"'{name}' of {page} is removed.")

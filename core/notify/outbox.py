@@ -107,12 +107,16 @@ class Outbox:
 
     def deliver(self, now: datetime) -> tuple[Delivery, ...]:
         """Send what is due; a failure is tried again later (1, 5, 15, 60 and 240 minutes), then given up."""
-        self._create()
         channels = {channel.name: channel for channel in self._settings.channels}
+        return tuple(self._attempt(item, channels.get(item.channel), now) for item in self.due(now))
+
+    def due(self, now: datetime) -> tuple[Delivery, ...]:
+        """What waits and may be sent by now, oldest first."""
         waiting = sa.select(_deliveries).where(_deliveries.c.state == "waiting").order_by(_deliveries.c.id)
         with self._ledger.database.reading() as connection:
-            due = [item for item in map(_delivery, connection.execute(waiting)) if item.due_at <= now]
-        return tuple(self._attempt(item, channels.get(item.channel), now) for item in due)
+            if connection is None or not sa.inspect(connection).has_table(_deliveries.name):
+                return ()
+            return tuple(item for item in map(_delivery, connection.execute(waiting)) if item.due_at <= now)
 
     def history(self, limit: int = 200) -> tuple[Delivery, ...]:
         """The newest deliveries first."""

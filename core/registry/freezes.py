@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 
-def freeze(ws: Workspace, model: str, environment: str, actor: Actor, reason: str) -> Record:
-    """Refuse promotions of ``model`` in ``environment`` from now on. Raises Refused, NotFound and BadInput."""
+def freeze(
+    ws: Workspace, model: str, environment: str, actor: Actor, reason: str, key: str | None = None
+) -> Record:
+    """Refuse promotions of ``model`` in ``environment`` from now on; once per ``key``.
+
+    Raises Refused, NotFound and BadInput.
+    """
     require(ws.settings, actor, Action.FREEZE, model, environment)
     _check(ws, environment, reason)
     ws.registry.model(model)
     event = FreezeSet(model=model, environment=environment, reason=reason)
-    return ws.ledger.append(event, actor)
+    return ws.ledger.append(event, actor, key=f"freeze:{key}" if key else None)
 
 
 def lift(ws: Workspace, model: str, environment: str, actor: Actor, reason: str) -> Record:

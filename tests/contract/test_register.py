@@ -11,7 +11,7 @@ from core.access import Actor, local_actor
 from core.errors import BadInput, NotFound, Refused
 from core.registry.finding import best, find
 from core.registry.register import SHA256_TAG, register
-from core.workspace import Workspace, open_workspace, rehearsal
+from core.workspace import Workspace, open_workspace, rehearsing
 from tests.model_store import MLMODEL, ModelStore, new_model_store
 
 SETTINGS = '[mlflow]\ntracking_uri = "sqlite:///mlflow/mlflow.db"\n'
@@ -93,7 +93,8 @@ def test_an_interrupted_registration_is_finished_by_the_next(
 
 def test_a_rehearsal_registers_nothing(store: ModelStore, ws: Workspace) -> None:
     run_id = logged(store, "w")
-    planned = register(rehearsal(ws.root), run_id, "risk", local_actor(ws.settings))
+    with rehearsing(True):
+        planned = register(open_workspace(ws.root), run_id, "risk", local_actor(ws.settings))
     assert planned.version is None and "would get a new version" in planned.sentence
     assert ws.registry.models() == () and not ws.settings.path(Path("ledger.db")).exists()
 
