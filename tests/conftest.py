@@ -52,16 +52,17 @@ def demo_workspace() -> Path:
 @pytest.fixture
 def demo_copy(demo_workspace: Path, tmp_path: Path) -> Path:
     """A demo workspace of the test's own, to change at will."""
-    return _copied(demo_workspace, tmp_path / "demo")
+    return copied(demo_workspace, tmp_path / "demo")
 
 
 @pytest.fixture(scope="session")
 def demo_session_copy(demo_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo workspace that the tests of one worker share: a server may write its caches beside it."""
-    return _copied(demo_workspace, tmp_path_factory.mktemp("workspace") / "demo")
+    return copied(demo_workspace, tmp_path_factory.mktemp("workspace") / "demo")
 
 
-def _copied(workspace: Path, target: Path) -> Path:
+def copied(workspace: Path, target: Path) -> Path:
+    """The workspace at ``target``, its absolute paths made right."""
     from core.demo.relocate import relocate
 
     shutil.copytree(workspace, target, symlinks=True)

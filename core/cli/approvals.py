@@ -47,7 +47,7 @@ def request_approval(
 ) -> None:
     """Ask that a version may go live; asking again gives the same open request.
 
-    Example: python -m core request-approval diagnosis-risk --version 8 --reason "better recall"
+    Example: python -m core request-approval diagnosis-risk --version 9 --reason "better recall"
     """
     from core.registry.approvals import open_request
     from core.workspace import open_workspace
@@ -85,7 +85,7 @@ def check(
 ) -> None:
     """What a request is worth now. Exit code 0 when it is approved, else 5.
 
-    Example: python -m core approval check diagnosis-risk/8 --output json
+    Example: python -m core approval check diagnosis-risk/9 --output json
     """
     from core.registry.requests import APPROVED
     from core.workspace import open_workspace
@@ -109,7 +109,7 @@ def wait(
 
     An MLflow that does not answer for a moment does not end the waiting.
 
-    Example: python -m core approval wait diagnosis-risk/8 --timeout 1800
+    Example: python -m core approval wait diagnosis-risk/9 --timeout 1800
     """
     import time
 

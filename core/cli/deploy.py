@@ -55,7 +55,7 @@ def deploy(
     Exit code: 0 done, 3 a check failed, 5 approval missing, 6 refused or frozen, 7 the state has changed,
     8 the files are not those that were recorded. What was live stays live unless the exit code is 0.
 
-    Example: python -m core deploy diagnosis-risk --version 8 --expect-current 7 --output json
+    Example: python -m core deploy diagnosis-risk --version 9 --expect-current 8 --output json
     """
     from core.deploy import release
     from core.workspace import open_workspace

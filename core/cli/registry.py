@@ -111,7 +111,7 @@ def promote(
 
     Exit code: 0 done, 5 approval missing, 6 refused or frozen, 7 the state has changed.
 
-    Example: python -m core promote diagnosis-risk --version 8 --expect-current 7 --reason "better recall"
+    Example: python -m core promote diagnosis-risk --version 9 --expect-current 8 --reason "better recall"
     """
     from core.access import local_actor
     from core.registry import promotion
