@@ -85,7 +85,9 @@ def anchor(
 
 
 @app.command()
-def rebuild(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
+def rebuild(
+    dry_run: DryRunOption = False, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+) -> None:
     """Make the state that is stored beside the events anew; the events alone count, and stay as they are.
 
     Example: python -m core audit rebuild
@@ -95,11 +97,11 @@ def rebuild(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TAB
 
     ws = open_workspace(workspace)
     require(ws.settings, local_actor(ws.settings), Action.CHANGE_SETTINGS)
-    state = ws.ledger.rebuild()
-    if output is Output.JSON:
-        print_json({"events": state.seq})
-    else:
-        print_table(["events"], [[state.seq]], output)
+    state = ws.ledger.state() if dry_run else ws.ledger.rebuild()
+    print_facts({"events": state.seq, "dry_run": dry_run}, output)
+    if dry_run:
+        log("Dry run: the stored state is as it was.")
+        return
     log(f"The stored state was made anew from {state.seq:,} events.")
 
 
