@@ -11,6 +11,8 @@ from pathlib import Path
 from core.access import Action, Actor, demo_actor, require
 from core.demo.story import MODEL, PRODUCTION, Decision, Scale, Verb
 from core.deploy.adopt import adopt, plan_adopt
+from core.drift.alerts import record_findings
+from core.drift.monitor import monitor_report
 from core.ledger.events import FreezeLifted, RolledBackReviewed
 from core.ledger.store import Ledger
 from core.registry.promotion import Outcome, carry_out, plan_promotion, plan_rollback
@@ -32,7 +34,7 @@ class _PastWorkspace(Workspace):
 
 
 def build(root: Path, scale: Scale, now: datetime) -> None:
-    """Promote, roll back, review and lift freezes as the story says; MLflow's aliases follow."""
+    """Promote, roll back, review and lift freezes as the story says, then look as the monitor does."""
     moment = now
     ws = _PastWorkspace(load_settings(root), lambda: moment)
     operator, reviewer = (demo_actor(ws.settings, name) for name in (OPERATOR, REVIEWER))
@@ -42,6 +44,8 @@ def build(root: Path, scale: Scale, now: datetime) -> None:
         if decision.verb is Verb.ROLL_BACK:
             moment += timedelta(hours=20)
             _review(ws, decision, outcome, reviewer)
+    moment = now - timedelta(hours=2)
+    record_findings(ws, [monitor_report(ws, MODEL, now=now)], operator)
     moment = now
     adopt(ws.deployments, plan_adopt(ws.deployments, MODEL, PRODUCTION), operator)
 
