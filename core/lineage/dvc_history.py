@@ -15,7 +15,7 @@ from core.lineage.records import CommitRecord, FileRecord, ImportRecord, Project
 from core.pipeline.git import Repository, find_repository, run
 from core.pipeline.history import lock_history
 from core.pipeline.read import read_pipeline
-from core.pipeline.revisions import revisions
+from core.pipeline.revisions import named
 from core.pipeline.status import stage_states
 from core.pipeline.types import (
     DepKind,
@@ -29,7 +29,7 @@ from core.pipeline.types import (
 )
 
 MAX_COMMITS = 5000
-_FORMAT = "%H%x1f%P%x1f%ct%x1f%an%x1f%s%x1e"
+_FORMAT = "%H%x1f%P%x1f%ct%x1f%an%x1f%D%x1f%s%x1e"
 
 
 def read_project(root: Path, name: str) -> ProjectRecord:
@@ -42,14 +42,18 @@ def read_project(root: Path, name: str) -> ProjectRecord:
             "Correct 'projects' under [dvc] in modeldesk.toml.",
         ) from error
     repository = find_repository(root)
-    commits = _commits(repository, revisions(root, limit=1)) if repository else ()
+    commits = _commits(repository, named(repository)) if repository else ()
     now = tuple(current_records(name, pipeline, stage_states(pipeline)))
     return ProjectRecord(
         name=name,
         root=root,
-        stages=joined(name, now, lock_history(root), commits),
+        stages=joined(name, now, lock_history(root, repository=repository), commits),
         commits=commits,
         remote_urls=_remotes(repository),
+        findings=tuple(
+            f"{finding.file}{f', line {finding.line}' if finding.line else ''}: {finding.message}"
+            for finding in pipeline.findings
+        ),
     )
 
 
@@ -175,37 +179,34 @@ def _inherited(parents: Sequence[Mapping[str, str]], age: Mapping[str, int]) -> 
     return table
 
 
-def _commits(repository: Repository, named: Sequence[Revision]) -> tuple[CommitRecord, ...]:
+def _commits(repository: Repository, known: Sequence[Revision]) -> tuple[CommitRecord, ...]:
     """Commits of all branches, tags and experiments, newest first, children before their parents."""
-    if not run(repository.git_dir, "rev-list", "--all", "--max-count=1").strip():
-        return ()
     text = run(
         repository.git_dir,
-        *("log", "--topo-order", f"--format={_FORMAT}", f"--max-count={MAX_COMMITS}"),
+        *("log", "--ignore-missing", "--topo-order", f"--format={_FORMAT}", f"--max-count={MAX_COMMITS}"),
         *("--branches", "--tags", "--remotes", "--exclude=refs/exps/stash", "--exclude=refs/exps/exec/*"),
         *("--glob=refs/exps", "HEAD", "--"),
     )
     names: dict[str, list[str]] = {}
     experiments: dict[str, str] = {}
-    for revision in named:
+    for revision in known:
         if revision.kind is RevisionKind.EXPERIMENT:
             experiments[revision.commit] = revision.name
         elif revision.kind is not RevisionKind.COMMIT:
             names.setdefault(revision.commit, []).append(revision.name)
-    head = run(repository.git_dir, "rev-parse", "HEAD").strip()
-    names.setdefault(head, []).insert(0, "HEAD")
     return tuple(_commit(record, names, experiments) for record in text.split("\x1e") if record.strip())
 
 
 def _commit(record: str, names: Mapping[str, Sequence[str]], experiments: Mapping[str, str]) -> CommitRecord:
-    sha, parents, moment, author, subject = record.strip("\n").split("\x1f", 4)
+    sha, parents, moment, author, decoration, subject = record.strip("\n").split("\x1f", 5)
+    here = ("HEAD",) if decoration.partition(",")[0].partition(" ->")[0] == "HEAD" else ()
     return CommitRecord(
         sha=sha,
         at=datetime.fromtimestamp(int(moment), UTC),
         parents=tuple(parents.split()),
         author=author,
         subject=subject,
-        names=tuple(names.get(sha, ())),
+        names=(*here, *names.get(sha, ())),
         experiment=experiments.get(sha, ""),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import ModelDeskError
@@ -13,7 +12,6 @@ from core.lineage.build import Material
 from core.lineage.dvc_history import read_project
 from core.lineage.records import DeploymentRecord, PredictionLogRecord, ProjectRecord
 from core.lineage.serving import KINDS, by_alias, deployments
-from core.pipeline.read import read_pipeline
 from core.registry.types import ModelVersion
 
 if TYPE_CHECKING:
@@ -60,17 +58,9 @@ def _projects(settings: Settings, notes: list[str]) -> tuple[ProjectRecord, ...]
         for path in settings.dvc.projects
     )
     found = tuple(project for project in read if project is not None)
-    for path in settings.dvc.projects:
-        notes.extend(_tried(lambda path=path: _findings(settings.path(path)), (), []))
+    for project in found:
+        notes.extend(project.findings)
     return found
-
-
-def _findings(project: Path) -> tuple[str, ...]:
-    """Faults in the project's DVC files, each with its place; what is sound stands in the graph all the same."""
-    return tuple(
-        f"{finding.file}{f', line {finding.line}' if finding.line else ''}: {finding.message}"
-        for finding in read_pipeline(project).findings
-    )
 
 
 def _runs(ws: Workspace, versions: Iterable[ModelVersion], notes: list[str]) -> tuple[Run, ...]:

@@ -100,13 +100,17 @@ class CommitRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectRecord:
-    """One DVC project with every lock entry of its history; ``commits`` newest first."""
+    """One DVC project with every lock entry of its history; ``commits`` newest first.
+
+    ``findings`` name faults in its DVC files, each with its place; what is sound stands all the same.
+    """
 
     name: str
     root: Path
     stages: tuple[StageRecord, ...] = ()
     commits: tuple[CommitRecord, ...] = ()
     remote_urls: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
     @cached_property
     def commit_by_sha(self) -> dict[str, CommitRecord]:

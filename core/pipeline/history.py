@@ -36,13 +36,16 @@ class _Change:
     before: tuple[str, ...]
 
 
-def lock_history(project: Path, *, experiments: bool = True) -> tuple[LockRecord, ...]:
+def lock_history(
+    project: Path, *, experiments: bool = True, repository: Repository | None = None
+) -> tuple[LockRecord, ...]:
     """Each stage and data file as each commit newly recorded it, newest first; empty without git.
 
     All branches and tags, and with ``experiments`` all of ``refs/exps``. Entries that a commit left as they
-    were in its parents are not repeated. Blobs are parsed once and cached by id.
+    were in its parents are not repeated. Blobs are parsed once and cached by id. ``repository`` is given by
+    callers that have found it already.
     """
-    repository = find_repository(project)
+    repository = repository or find_repository(project)
     if repository is None:
         return ()
     key = _fingerprint(repository)
@@ -90,7 +93,7 @@ def _changes(repository: Repository, experiments: bool) -> Iterator[_Change]:
     text = run(
         repository.git_dir,
         *("log", "-z", "--raw", "-c", "--no-renames", "--no-abbrev", f"--format={_FORMAT}"),
-        *("--branches", "--tags", "--remotes", *refs, *_existing_head(repository)),
+        *("--ignore-missing", "--branches", "--tags", "--remotes", *refs, "HEAD"),
         *("--", *(f":(top,glob){_glob(pattern)}" for pattern in scope)),
     )
     for record in text.split("\x1e"):
@@ -112,11 +115,6 @@ def _glob(pattern: str) -> str:
     folder = re.sub(r"([*?\[\]\\])", r"\\\1", folder)
     name = name if name.startswith("*.") else name.lstrip("*")
     return f"{folder}/**/{name}" if folder else f"**/{name}"
-
-
-def _existing_head(repository: Repository) -> tuple[str, ...]:
-    heads = run(repository.git_dir, "rev-list", "--all", "--max-count=1")
-    return ("HEAD",) if heads.strip() else ()
 
 
 def _records(
@@ -191,9 +189,23 @@ def _parse(root: str, file: str, data: bytes, folders: Mapping[str, str]) -> Map
     prefix = "" if not folder else f"{folder}/dvc.yaml:"
     stages = parse_lock(file, data).stages
     return {
-        f"{prefix}{name}": _lock_entry(root, folders.get(name, folder), entry)
+        f"{prefix}{name}": _converted(root, folders.get(name, folder), entry)
         for name, entry in stages.items()
     }
+
+
+_CONVERTED: dict[tuple[str, str, int], tuple[Mapping[str, Any], _Entry]] = {}
+
+
+def _converted(root: str, folder: str, entry: Mapping[str, Any]) -> _Entry:
+    """The entry of a lock; one that several revisions share (the same object) is converted once."""
+    key = (root, folder, id(entry))
+    known = _CONVERTED.get(key)
+    if known is None or known[0] is not entry:
+        if len(_CONVERTED) > _KEPT:
+            _CONVERTED.clear()
+        known = _CONVERTED[key] = (entry, _lock_entry(root, folder, entry))
+    return known[1]
 
 
 def _lock_entry(root: str, folder: str, entry: Mapping[str, Any]) -> _Entry:

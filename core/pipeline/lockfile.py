@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
+from core.pipeline.lock_entries import read_entries
 from core.pipeline.types import DirFile, Finding, Hash
 from core.pipeline.yaml12 import Document, YamlFault, load
 
@@ -41,7 +42,7 @@ NOTHING = Recorded()
 def parse_lock(file: str, data: bytes) -> Lock:
     """The lock in ``data``; never fails: a broken file gives no stages and a finding."""
     try:
-        document = load(data, line_depth=2)
+        document = read_entries(data) or load(data, line_depth=2)
     except YamlFault as fault:
         return Lock({}, {}, (Finding(file, fault.line, f"{fault.message}; its hashes are not known"),))
     if document.value is None:

@@ -44,8 +44,12 @@ def revisions(project: Path, limit: int = 200) -> tuple[Revision, ...]:
     repository = find_repository(project)
     if repository is None:
         return ()
-    refs = tuple(_named(repository))
-    return (*refs, *commits(project, limit=limit))
+    return (*named(repository), *commits(project, limit=limit))
+
+
+def named(repository: Repository) -> tuple[Revision, ...]:
+    """Branches, tags and experiments."""
+    return tuple(_named(repository))
 
 
 def commits(project: Path, revision: str = "HEAD", limit: int = 200) -> tuple[Revision, ...]:

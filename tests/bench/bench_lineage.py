@@ -1,8 +1,9 @@
 """Lineage of 100 runs, 50 versions and 500 stages: build and impact; a drawing of 500 nodes.
 
 Real stores: a git repository whose lock file holds 500 stages over ten commits, and an MLflow SQLite database.
-Wall milliseconds, medians of five, in one run on one machine. "first" reads everything, "again" is what a page
-pays when a cache has expired and nothing has changed. The goal for build and impact together is 200 ms.
+Wall milliseconds, medians, in one run on one machine. "first" is a fresh process that reads everything, with its
+imports done before ("with imports" counts them too); "again" is what a page pays when a cache has expired and
+nothing has changed. The goal for build and impact together is 200 ms, first and again.
 Usage: python tests/bench/bench_lineage.py
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -107,9 +109,8 @@ def milliseconds(work: Callable[[], object], rounds: int = 5) -> float:
 
 
 def measure(folder: Path, *, all_change: bool) -> float:
-    """Print the table of one history; milliseconds of build and impact, warm."""
+    """Print the table of one history; milliseconds of the first build and impact."""
     ws = workspace(folder, all_change=all_change)
-    first = milliseconds(lambda: build(ws), 1)
     material = gather(ws)
     graph = assemble(material)
     raw = md5(f"data/3_0.csv {generation_of(3, 6, all_change=all_change)}")
@@ -120,9 +121,12 @@ def measure(folder: Path, *, all_change: bool) -> float:
     asked = statistics.median(_asked(material, raw) for _ in range(5))
     part = graph.only([node.id for node in graph.nodes][:500])
     nodes, edges = [node.id for node in part.nodes], [(edge.source, edge.target) for edge in part.edges]
+    imports, first, cpu = fresh(folder, raw)
     rows = (
-        ("read the stores and join, first", first),
-        ("read the stores and join, again", again),
+        ("build and impact, first", first),
+        ("  its CPU time, git's included", cpu),
+        ("  with imports", imports + first),
+        ("build, again", again),
         ("  of it: join alone", joined),
         ("impact of one hash on a new graph", asked),
         ("layout of 500 nodes", milliseconds(lambda: layout(nodes, edges))),
@@ -133,7 +137,35 @@ def measure(folder: Path, *, all_change: bool) -> float:
     )
     for name, value in rows:
         print(f"  {name:<44}{value:>8.1f} ms")
-    return again + asked
+    print(
+        f"  build and impact, again: {again + asked:.0f} ms (ratio to the goal {GOAL_MS / (again + asked):.2f})"
+    )
+    return first
+
+
+FRESH = """
+import os, sys, time
+start = time.perf_counter()
+from pathlib import Path
+import pandas, pyarrow
+import core.experiments.mlflow_sql, core.experiments.runs, core.ledger.store, core.lineage.gather
+import core.registry.mlflow_sql, core.registry.open
+from core.lineage.build import build
+from core.lineage.questions import impact
+from core.workspace import open_workspace
+ready, cpu = time.perf_counter(), sum(os.times()[:4])
+graph = build(open_workspace(Path(sys.argv[1])))
+assert impact(graph, sys.argv[2]).versions
+print(ready - start, time.perf_counter() - ready, sum(os.times()[:4]) - cpu)
+"""
+
+
+def fresh(folder: Path, raw: str) -> tuple[float, float, float]:
+    """Milliseconds of imports, of the first build with its impact, and its CPU time: medians of five processes."""
+    command = [sys.executable, "-c", FRESH, str(folder), raw]
+    runs = [subprocess.check_output(command, text=True, cwd=ROOT).split() for _ in range(5)]
+    imports, first, cpu = (statistics.median(float(run[place]) * 1000 for run in runs) for place in range(3))
+    return imports, first, cpu
 
 
 def _asked(material: Material, raw: str) -> float:
@@ -148,7 +180,7 @@ def main() -> None:
             f"{RUNS} runs, {VERSIONS} versions, {STAGES} stages, {COMMITS} commits; a tenth changes at each commit"
         )
         total = measure(Path(folder) / "ordinary", all_change=False)
-        print(f"  build and impact: {total:.0f} ms, goal {GOAL_MS} ms, ratio {GOAL_MS / total:.2f}")
+        print(f"  build and impact, first: {total:.0f} ms, goal {GOAL_MS} ms, ratio {GOAL_MS / total:.2f}")
         print("the same, everything changes at each commit (no goal)")
         measure(Path(folder) / "extreme", all_change=True)
     sys.exit(total > GOAL_MS)

@@ -21,6 +21,7 @@ PAGES = {
     "/": "Overview",
     "/experiments": "Experiments",
     "/compare": "Compare",
+    "/pipeline": "Pipeline",
     "/lineage": "Lineage",
     "/registry": "Registry",
     "/deploy": "Deploy",
