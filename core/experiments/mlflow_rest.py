@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import BadInput, NotFound
 from core.experiments.histories import histories_from
-from core.experiments.mlflow_http import HEALTH_SECONDS, MlflowServer
+from core.experiments.mlflow_http import MlflowServer, NoSuchRoute
 from core.experiments.rest_rows import long_history, run_table
 from core.experiments.search import Extremes, select
 from core.experiments.snapshot import Snapshots
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PAGE = 500
+TOGETHER = 4
 BULK_RUNS = 100
 BULK_POINTS = 25_000
 _VIEWS = {"active": "ACTIVE_ONLY", "deleted": "DELETED_ONLY", "all": "ALL"}
@@ -30,14 +31,12 @@ class HttpReader:
 
     source = "http"
 
-    def __init__(
-        self, uri: str, directions: Mapping[str, str] | None = None, timeout_s: float = HEALTH_SECONDS
-    ) -> None:
-        """Greet the server of ``uri`` (http or https); raises Unavailable within ``timeout_s`` seconds."""
-        self._server = MlflowServer(uri, timeout_s)
+    def __init__(self, server: MlflowServer, directions: Mapping[str, str] | None = None) -> None:
+        """Greet the server; raises Unavailable soon when it does not answer."""
+        self._server = server
         self._server.greet()
         self._directions = dict(directions or {})
-        self._snapshots = Snapshots(uri, self._runs)
+        self._snapshots = Snapshots(server.uri, self._runs)
 
     @property
     def server(self) -> MlflowServer:
@@ -64,12 +63,16 @@ class HttpReader:
         order_by: str = "",
         limit: int | None = None,
         lifecycle: Lifecycle = "active",
+        *,
+        at_once: bool = False,
     ) -> RunTable:
         """The matching runs; see RunReader. The first search of an experiment fetches all of it."""
         names = {item.experiment_id: item.name for item in self.experiments()}
         ids = self._experiment_ids(experiment, names)
         if lifecycle == "active":
-            table = self._snapshots.current("all" if experiment is None else ids[0], ids, names)
+            table = self._snapshots.current(
+                "all" if experiment is None else ids[0], ids, names, at_once=at_once
+            )
         else:
             table = run_table(self._runs(ids, "", _VIEWS[lifecycle]), names, datetime.now(UTC))
         return select(table, filter, order_by, limit, Extremes(self._extremes, self._directions))
@@ -111,13 +114,16 @@ class HttpReader:
 
     def _runs(self, ids: Sequence[str], filter: str, view: str = "ACTIVE_ONLY") -> Iterator[dict[str, Any]]:
         body = {"experiment_ids": list(ids), "filter": filter, "run_view_type": view, "max_results": PAGE}
-        return self._server.pages("runs/search", body, "runs") if ids else iter(())
+        return self._server.pages("runs/search", body, "runs", TOGETHER) if ids else iter(())
 
     def _points(self, run_ids: Sequence[str], metric: str) -> list[dict[str, Any]]:
         query = [("run_id", run_id) for run_id in run_ids]
         query += [("metric_key", metric), ("max_results", str(BULK_POINTS))]
-        found = self._server.get("metrics/get-history-bulk", query, "ajax-api").get("metrics", [])
-        if len(found) < BULK_POINTS:
+        try:
+            found = self._server.get("metrics/get-history-bulk", query, "ajax-api").get("metrics", [])
+        except NoSuchRoute:
+            found = None  # a route of MLflow's own interface; other servers need not have it
+        if found is not None and len(found) < BULK_POINTS:
             return found
         return [
             {**point, "run_id": run_id}

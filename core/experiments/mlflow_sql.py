@@ -63,8 +63,10 @@ class DirectReader:
         order_by: str = "",
         limit: int | None = None,
         lifecycle: Lifecycle = "active",
+        *,
+        at_once: bool = False,
     ) -> RunTable:
-        """The matching runs; see RunReader."""
+        """The matching runs; see RunReader. A database gives all of them at once anyway."""
         experiment_id = self._experiment_id(experiment)
         table = self._table(experiment_id, lifecycle)
         return select(table, filter, order_by, limit, Extremes(self._extremes, self._directions))

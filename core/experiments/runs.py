@@ -54,13 +54,16 @@ class Runs:
         order_by: str = "",
         limit: int | None = None,
         lifecycle: Lifecycle = "active",
+        *,
+        at_once: bool = False,
     ) -> RunTable:
         """Runs of an experiment (name or id; None for all) that match ``filter`` (see filters.py).
 
-        Newest first unless ``order_by`` (``metrics.auroc DESC, start_time``) says otherwise. Raises
+        Newest first unless ``order_by`` (``metrics.auroc DESC, start_time``) says otherwise. ``at_once`` does
+        not wait for all runs of a server that is read for the first time: ``complete`` is False then. Raises
         FilterError, NotFound, Unavailable.
         """
-        return self._reader.search(experiment, filter, order_by, limit, lifecycle)
+        return self._reader.search(experiment, filter, order_by, limit, lifecycle, at_once=at_once)
 
     def run(self, run_id: str) -> Run:
         """One run, deleted ones included; raises NotFound."""
@@ -115,7 +118,7 @@ class Runs:
             return FolderArtifacts(folder)
         from core.experiments.mlflow_artifacts import RemoteArtifacts, ServerArtifacts
 
-        if isinstance(self._reader, HttpReader):
+        if isinstance(self._reader, HttpReader) and self._reader.server.serves_artifacts:
             return ServerArtifacts(self._reader.server, run_id)
         return RemoteArtifacts(run.artifact_uri)
 
@@ -137,13 +140,18 @@ def open_tracking(
 ) -> Runs:
     """The runs behind a tracking URI: a database is read directly, a server asked over HTTP."""
     from core.experiments.mlflow_database import is_database
+    from core.experiments.mlflow_http import MlflowServer
     from core.experiments.mlflow_rest import HttpReader
     from core.experiments.mlflow_sql import DirectReader
 
     if is_database(uri):
         return Runs(DirectReader(uri, directions), root)
     if uri.startswith(("http://", "https://")):
-        return Runs(HttpReader(uri, directions, timeout_s), root)
+        return Runs(HttpReader(MlflowServer(uri, timeout_s), directions), root)
+    if uri == "databricks" or uri.startswith("databricks://"):
+        from core.experiments.mlflow_databricks import DatabricksServer
+
+        return Runs(HttpReader(DatabricksServer(uri, timeout_s), directions), root)
     raise BadInput(
         f"The tracking URI {uri!r} is neither a database (sqlite:, postgresql:) nor a server (http:, https:).",
         "For a folder of the old file store run `mlflow migrate-filestore`, or start `mlflow server` on it.",

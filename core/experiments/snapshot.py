@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 FORMAT = "1"
 RECHECKED = 50
 """Finished runs looked at again by each refresh."""
+FIRST_RUNS = 500
+"""As many runs are shown while the others come: a page of a server."""
 FRESH_SECONDS = 2.0
 SAVED_EVERY = timedelta(minutes=1)
 OVERLAP_MS = 60_000
@@ -60,12 +62,35 @@ class Snapshots:
         self._folder = (folder or cache_folder()) / "runs" / name
         self._fetch = fetch
         self._kept: dict[str, Snapshot] = {}
+        self._coming: dict[str, _FirstFetch] = {}
         self._lock = threading.Lock()
 
-    def current(self, key: str, ids: Sequence[str], names: Mapping[str, str]) -> RunTable:
-        """The runs of the experiments ``ids`` up to date; ``key`` names the snapshot."""
+    def current(
+        self, key: str, ids: Sequence[str], names: Mapping[str, str], *, at_once: bool = False
+    ) -> RunTable:
+        """The runs of the experiments ``ids`` up to date; ``key`` names the snapshot.
+
+        ``at_once`` gives the first pages of a first fetch (``complete`` is False) while it goes on.
+        """
+        known = self._kept.get(key) or _load(self._file(key))
+        if known is None and at_once:
+            coming = self._first_fetch(key, ids, names)
+            if (partial := coming.so_far()) is not None:
+                return partial
+        return self._settled(key, ids, names)
+
+    def _first_fetch(self, key: str, ids: Sequence[str], names: Mapping[str, str]) -> _FirstFetch:
+        with self._lock:
+            if key not in self._coming:
+                self._coming[key] = _FirstFetch(self._fetch(ids, ""), names)
+            return self._coming[key]
+
+    def _settled(self, key: str, ids: Sequence[str], names: Mapping[str, str]) -> RunTable:
         with self._lock:
             known = self._kept.get(key) or _load(self._file(key))
+            if known is None and key in self._coming:
+                known = Snapshot(self._coming.pop(key).whole(), 0, time.monotonic())
+                self._kept[key] = known
             if known and time.monotonic() - known.monotonic < FRESH_SECONDS:
                 return known.table
             found = self._refreshed(known, ids, names) if known else self._whole(ids, names)
@@ -79,6 +104,7 @@ class Snapshots:
         """Drop every snapshot of this server."""
         with self._lock:
             self._kept.clear()
+            self._coming.clear()
             for file in self._folder.glob("*.parquet"):
                 file.unlink(missing_ok=True)
 
@@ -87,7 +113,7 @@ class Snapshots:
 
     def _whole(self, ids: Sequence[str], names: Mapping[str, str]) -> Snapshot:
         as_of = datetime.now(UTC)
-        return Snapshot(run_table(self._fetch(ids, ""), names, as_of), 0, time.monotonic())
+        return Snapshot(run_table(_once(self._fetch(ids, "")), names, as_of), 0, time.monotonic())
 
     def _refreshed(self, known: Snapshot, ids: Sequence[str], names: Mapping[str, str]) -> Snapshot:
         as_of = datetime.now(UTC)
@@ -99,6 +125,56 @@ class Snapshots:
         changed = run_table({run["info"]["run_id"]: run for run in found}.values(), names, as_of)
         table = _merged(known.table, changed, set(suspects), as_of)
         return Snapshot(_of_experiments(table, ids), cursor, time.monotonic(), known.saved)
+
+
+class _FirstFetch:
+    """A first fetch of whole experiments in a thread of its own; what has come so far can be had meanwhile."""
+
+    def __init__(self, runs: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+        self._names = names
+        self._as_of = datetime.now(UTC)
+        self._came: list[Mapping[str, Any]] = []
+        self._enough, self._done = threading.Event(), threading.Event()
+        self._error: Exception | None = None
+        self._shown: RunTable | None = None
+        threading.Thread(target=self._read, args=(runs,), daemon=True, name="first fetch").start()
+
+    def so_far(self) -> RunTable | None:
+        """The runs that have come, as soon as there is a first page; None when all have (or it failed).
+
+        The table is made anew each time their number has doubled: making it costs time that the fetch needs.
+        """
+        self._enough.wait()
+        if self._done.is_set():
+            return None
+        if self._shown is None or len(self._came) >= 2 * len(self._shown):
+            came = run_table(_once(tuple(self._came)), self._names, self._as_of)
+            self._shown = replace(came, complete=False)
+        return self._shown
+
+    def whole(self) -> RunTable:
+        """All runs, when they have come; raises what stopped the fetch."""
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return run_table(_once(self._came), self._names, self._as_of)
+
+    def _read(self, runs: Iterable[Mapping[str, Any]]) -> None:
+        try:
+            for run in runs:
+                self._came.append(run)
+                if len(self._came) >= FIRST_RUNS:
+                    self._enough.set()
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for the runs
+            self._error = error
+        finally:
+            self._done.set()
+            self._enough.set()
+
+
+def _once(runs: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """Each run once: while pages are read, new runs push others onto the next page."""
+    return {run["info"]["run_id"]: run for run in runs}.values()
 
 
 def cache_folder() -> Path:

@@ -117,7 +117,8 @@ class RunTable:
     ``attributes``: run_id, name, experiment, experiment_id, status, user, lifecycle_stage, artifact_uri
     (string), start_time and end_time (timestamp[ms, UTC]), duration_s (double). ``metrics`` (double),
     ``params`` and ``tags`` (string) have one column a key, null where a run lacks it. ``datasets`` is long:
-    run_id, name, digest, context, source. ``total`` counts the matching runs before a limit.
+    run_id, name, digest, context, source. ``total`` counts the matching runs before a limit. ``complete`` is
+    False while a server's runs are still being fetched.
     """
 
     attributes: pa.Table
@@ -128,6 +129,7 @@ class RunTable:
     total: int
     source: Source
     as_of: datetime
+    complete: bool = True
 
     def __len__(self) -> int:
         return self.attributes.num_rows
@@ -209,8 +211,13 @@ class RunReader(Protocol):
         order_by: str = "",
         limit: int | None = None,
         lifecycle: Lifecycle = "active",
+        *,
+        at_once: bool = False,
     ) -> RunTable:
-        """Runs of an experiment (name or id; None for all) that match; newest first by default."""
+        """Runs of an experiment (name or id; None for all) that match; newest first by default.
+
+        ``at_once`` takes what is there while a server's runs are being fetched: see ``RunTable.complete``.
+        """
         ...
 
     def run(self, run_id: str) -> Run:

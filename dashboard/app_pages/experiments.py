@@ -20,6 +20,7 @@ from dashboard.parts.search_box import clear_search, explain, search_box, search
 
 ALL = "All experiments"
 REFRESH_SECONDS = 10
+COMING_SECONDS = 2
 
 
 def keep_experiment() -> None:
@@ -115,7 +116,10 @@ with actions:
     parts.selection_actions([shown["run_id"][row].as_py() for row in rows])
 
 
-@st.fragment(run_every=REFRESH_SECONDS if overview.running(table) and not rows else None)
+wait = COMING_SECONDS if not everything.complete else REFRESH_SECONDS if overview.running(table) else None
+
+
+@st.fragment(run_every=None if rows else wait)
 def freshness() -> None:
     """How many runs and how old; while some are running it looks again, unless a selection would be lost."""
     try:
@@ -123,8 +127,13 @@ def freshness() -> None:
     except ModelDeskError as error:
         st.caption(f":material/warning: {error.what}")
         return
-    if overview.pulse(latest) != pulse:
+    if overview.pulse(latest) != pulse or latest.complete != table.complete:
         st.rerun()
+    if not latest.complete:
+        st.caption(
+            f":material/hourglass_top: The newest {len(everything):,} runs; the server is still sending the rest."
+        )
+        return
     going = overview.running(latest)
     count = f"{table.total:,} of {len(everything):,} runs" if text else f"{table.total:,} runs"
     read = "read directly" if latest.source == "direct" else "asked over HTTP"

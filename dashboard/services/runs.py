@@ -28,8 +28,14 @@ def _experiments(ws: Workspace) -> tuple[Experiment, ...]:
 
 
 def run_table(experiment: str | None, filter: str, order_by: str) -> RunTable:
-    """The matching runs; raises FilterError and Unavailable. At most 10 s old."""
-    return _run_table(workspace(), experiment, filter, order_by)
+    """The matching runs; raises FilterError and Unavailable. At most 10 s old.
+
+    Of a server that is read for the first time, what has come so far: see ``complete``.
+    """
+    found = _run_table(workspace(), experiment, filter, order_by)
+    if not found.complete:
+        _run_table.clear()
+    return found
 
 
 # A resource, not data: the columns are immutable, and a copy of 50,000 runs on each rerun would be felt.
@@ -37,7 +43,7 @@ def run_table(experiment: str | None, filter: str, order_by: str) -> RunTable:
 def _run_table(ws: Workspace, experiment: str | None, filter: str, order_by: str) -> RunTable:
     from core.experiments.told import told_table
 
-    return told_table(ws.runs.search(experiment, filter, order_by))
+    return told_table(ws.runs.search(experiment, filter, order_by, at_once=True))
 
 
 def curve_metric(run_ids: Sequence[str], metrics: Sequence[str]) -> str | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadInput, NotFound, Unavailable
+from core.errors import BadInput, NotFound, Refused, Unavailable
+from core.experiments import mlflow_rest
 from core.experiments.mlflow_bulk import read_elsewhere
 from core.experiments.mlflow_database import SqliteFile
 from core.experiments.mlflow_rows import read_runs, scope_of
@@ -222,6 +223,36 @@ def test_both_readers_give_the_same_tables(sqlite_store, server, tmp_path, monke
     assert list(map(repr, direct.runs())) == list(map(repr, http.runs()))
     for kind in ("attributes", "metrics", "params", "tags"):
         assert getattr(direct, kind).schema == getattr(http, kind).schema
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [1, 2, 4, 9, 50])
+def test_pages_that_are_asked_for_together_are_all_runs(server, tmp_path, monkeypatch, page):
+    monkeypatch.setenv("MODELDESK_CACHE", str(tmp_path))
+    monkeypatch.setattr(mlflow_rest, "PAGE", page)
+    table = open_tracking(server, tmp_path).search()
+    assert len(table) == len(set(table.run_ids)) == 9
+
+
+@pytest.mark.slow
+def test_a_databricks_uri_reads_what_mlflows_client_is_signed_in_to(
+    server, sqlite_store, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MODELDESK_CACHE", str(tmp_path))
+    monkeypatch.setenv("DATABRICKS_HOST", server)
+    monkeypatch.setenv("DATABRICKS_TOKEN", "of-a-test")
+    runs, plain = open_tracking("databricks", tmp_path), open_tracking(server, tmp_path)
+    assert list(map(repr, runs.search("diagnosis").runs())) == list(
+        map(repr, plain.search("diagnosis").runs())
+    )
+    (curve,) = runs.histories([sqlite_store.runs["better"]], "curve")
+    assert curve.points == 6
+    with pytest.raises((NotFound, Unavailable)):
+        runs.run("0" * 32)
+    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN"):
+        monkeypatch.delenv(name)
+    with pytest.raises(Refused, match="no credentials"):
+        open_tracking("databricks://nobody", tmp_path)
 
 
 @pytest.mark.parametrize("lifecycle", ["active", "deleted", "all"])

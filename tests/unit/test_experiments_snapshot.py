@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+import threading
 
+import numpy as np
+import pytest
+
+from core.errors import Unavailable
 from core.experiments import snapshot
 from core.experiments.histories import m4
 from core.experiments.snapshot import Snapshots
@@ -66,6 +70,52 @@ def test_the_rolling_check_reaches_every_finished_run(tmp_path, monkeypatch):
     for _ in range(6):
         table = kept.current("1", ("1",), {"1": "risk"})
     assert table.tags["note"].to_pylist() == ["late"] * 6
+
+
+def test_a_first_page_is_there_while_the_rest_is_fetched(tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshot, "FIRST_RUNS", 2)
+    server, go_on = Server(), threading.Event()
+    for number in range(1, 7):
+        server.log(number, number / 10)
+
+    def slowly(ids, filter):
+        for position, run in enumerate(server.fetch(ids, filter)):
+            if position == 3:
+                assert go_on.wait(30)
+            yield run
+
+    kept = Snapshots("http://server", slowly, tmp_path)
+    first = kept.current("1", ("1",), {"1": "risk"}, at_once=True)
+    assert (first.complete, len(first) in (2, 3)) == (False, True)
+    go_on.set()
+    whole = kept.current("1", ("1",), {"1": "risk"})
+    assert whole.complete and len(whole) == 6
+    assert kept.current("1", ("1",), {"1": "risk"}, at_once=True).complete
+    assert server.asked == [""], "who waits takes what is already on its way"
+
+
+def test_a_first_fetch_that_fails_says_so_and_is_tried_again(tmp_path):
+    answers = [Unavailable("The server went away."), {}]
+
+    def fetch(ids, filter):
+        if isinstance(answer := answers.pop(0), Exception):
+            raise answer
+        return iter(())
+        yield
+
+    kept = Snapshots("http://server", fetch, tmp_path)
+    with pytest.raises(Unavailable, match="went away"):
+        kept.current("1", ("1",), {"1": "risk"}, at_once=True)
+    assert len(kept.current("1", ("1",), {"1": "risk"}, at_once=True)) == 0
+
+
+def test_a_run_that_moves_to_the_next_page_while_pages_are_read_is_there_once(tmp_path):
+    server = Server()
+    server.log(1, 0.5)
+    kept = Snapshots(
+        "http://server", lambda ids, filter: [*server.fetch(ids, ""), *server.fetch(ids, "")], tmp_path
+    )
+    assert len(kept.current("1", ("1",), {"1": "risk"})) == 1
 
 
 def test_a_damaged_snapshot_is_fetched_again(tmp_path):
