@@ -1,4 +1,4 @@
-"""A read-only connection to MLflow's own database that answers in Arrow columns: SQLite and PostgreSQL.
+"""A read-only connection to MLflow's own database that answers in Arrow columns: SQLite, PostgreSQL, MySQL.
 
 Each call opens its own connection: that costs about a millisecond and no read lock outlives the read.
 """
@@ -61,9 +61,13 @@ def _named(uri: str) -> Database:
         return SqliteFile(Path(match[2]))
     if match := re.match(r"postgres(?:ql)?(?:\+\w+)?://(.*)", uri):
         return PostgresServer(f"postgresql://{match[1]}")
+    if re.match(r"mysql(?:\+\w+)?://", uri):
+        from core.experiments.mlflow_mysql import MysqlServer
+
+        return MysqlServer(uri)
     kind = uri.split(":", 1)[0]
     raise BadInput(
-        f"A '{kind}' store cannot be read directly: only SQLite and PostgreSQL can.",
+        f"A '{kind}' store cannot be read directly: only SQLite, PostgreSQL and MySQL can.",
         "Start `mlflow server --backend-store-uri ...` on it and use the server's http address.",
     )
 
@@ -73,7 +77,7 @@ def _revision(database: Database) -> str | None:
         with database.session() as session:
             found = session.fetch("SELECT version_num FROM alembic_version")
     except Unavailable as error:
-        if re.search(r'no such table|relation "alembic_version" does not exist', str(error.__cause__)):
+        if re.search(r"no such table|alembic_version.* (does not|doesn't) exist", str(error.__cause__)):
             return None
         raise
     return found[0][0].as_py() if found.num_rows else None
@@ -101,7 +105,7 @@ class SqliteFile:
                 connection.execute("BEGIN")
                 yield _SqliteSession(connection)
         except sqlite3.Error as error:
-            raise Unavailable(*_explain(str(self), error)) from error
+            raise Unavailable(*explained(str(self), error)) from error
 
     @contextmanager
     def bulk_session(self) -> Iterator[Session]:
@@ -121,7 +125,7 @@ class SqliteFile:
                 yield session
                 connection.rollback()
         except adbc_driver_manager.Error as error:
-            raise Unavailable(*_explain(str(self), error)) from error
+            raise Unavailable(*explained(str(self), error)) from error
 
     @property
     def _address(self) -> str:
@@ -164,7 +168,7 @@ class PostgresServer:
                 session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 yield session
         except adbc_driver_manager.Error as error:
-            raise Unavailable(*_explain(str(self), error)) from error
+            raise Unavailable(*explained(str(self), error)) from error
 
     def stamp(self) -> str:
         """The snapshot of running transactions: any commit changes it."""
@@ -177,14 +181,7 @@ class _SqliteSession:
     connection: sqlite3.Connection
 
     def fetch(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
-        import pyarrow as pa
-
-        cursor = self.connection.execute(sql, tuple(values))
-        names = [column[0] for column in cursor.description]
-        rows = cursor.fetchall()
-        # Not zip(*rows): its iterator a row costs more than the query.
-        cells = ([row[place] for row in rows] for place in range(len(names)))
-        return pa.table([pa.array(column) for column in cells], names=names)
+        return as_columns(self.connection.execute(sql, tuple(values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +221,19 @@ class _AdbcSession:
         return "".join(f"{part}${number}" for number, part in enumerate(parts[:-1], 1)) + parts[-1]
 
 
-def _explain(where: str, error: Exception) -> tuple[str, str]:
+def as_columns(cursor: Any) -> pa.Table:
+    """All rows of a DB-API cursor, column by column."""
+    import pyarrow as pa
+
+    names = [column[0] for column in cursor.description]
+    rows = cursor.fetchall()
+    # Not zip(*rows): its iterator a row costs more than the query.
+    cells = ([row[place] for row in rows] for place in range(len(names)))
+    return pa.table([pa.array(column) for column in cells], names=names)
+
+
+def explained(where: str, error: Exception) -> tuple[str, str]:
+    """A driver's error as what happened to the store ``where``, and the way out; without its password."""
     text = str(error)
     if "locked" in text or "busy" in text:
         return (
@@ -233,7 +242,7 @@ def _explain(where: str, error: Exception) -> tuple[str, str]:
         )
     if "not a database" in text or "malformed" in text:
         return f"{where} is no SQLite database or is damaged.", "Check the tracking URI."
-    if re.search(r"no such (table|column)|does not exist", text):
+    if re.search(r"no such (table|column)|doesn't exist|does not exist", text):
         return (
             f"{where} changed or lacks a table while it was read.",
             "Try again; then check the tracking URI.",

@@ -26,9 +26,9 @@ FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id
 LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid AND t.name = 'mlflow.data.context'
 WHERE i.destination_type = 'RUN' AND i.source_type = 'DATASET'"""
 _LONG = {
-    "metrics": "SELECT run_uuid, key, value, is_nan FROM latest_metrics",
-    "params": "SELECT run_uuid, key, value FROM params",
-    "tags": "SELECT run_uuid, key, coalesce(value, '') AS value FROM tags",
+    "metrics": 'SELECT run_uuid, "key", value, is_nan FROM latest_metrics',
+    "params": 'SELECT run_uuid, "key", value FROM params',
+    "tags": """SELECT run_uuid, "key", coalesce(value, '') AS value FROM tags""",
 }
 
 

@@ -90,7 +90,7 @@ class DirectReader:
             rows = session.fetch(
                 # Without statistics SQLite would scan all runs that have the key; so the key is no index term.
                 "SELECT run_uuid, step, timestamp, CASE WHEN is_nan THEN NULL ELSE value END AS value "
-                f"FROM metrics WHERE run_uuid IN ({marks}) AND key || '' = ?",
+                f"FROM metrics WHERE run_uuid IN ({marks}) AND \"key\" || '' = ?",
                 (*run_ids, metric),
             )
         values = columns.metric_values(rows["value"], rows["value"].is_null())
@@ -109,7 +109,7 @@ class DirectReader:
         with self._database.session() as session:
             found = session.fetch(
                 "SELECT experiment_id FROM experiments WHERE name = ? "
-                "OR CAST(experiment_id AS varchar(20)) = ? ORDER BY CASE WHEN name = ? THEN 0 ELSE 1 END",
+                "OR experiment_id || '' = ? ORDER BY CASE WHEN name = ? THEN 0 ELSE 1 END",
                 (experiment,) * 3,
             )
         if not found.num_rows:
@@ -145,7 +145,7 @@ class DirectReader:
         with self._database.session() as session:
             rows = session.fetch(
                 "SELECT run_uuid AS run_id, min(value) AS low, max(value) AS high FROM metrics "
-                "WHERE key = ? AND NOT is_nan GROUP BY run_uuid",
+                'WHERE "key" = ? AND NOT is_nan GROUP BY run_uuid',
                 (metric,),
             )
         never = pa.nulls(rows.num_rows, pa.bool_()).fill_null(False)

@@ -78,7 +78,7 @@ def test_new_runs_are_seen_and_an_emptied_store_is_a_sentence(tmp_path):
         runs.search()
 
 
-@pytest.mark.parametrize("uri", ["mysql://u:p@h/db", "./mlruns", "file:///tmp/mlruns", "ftp://x"])
+@pytest.mark.parametrize("uri", ["mssql+pyodbc://u:p@h/db", "./mlruns", "file:///tmp/mlruns", "ftp://x"])
 def test_other_addresses_are_refused_with_a_way_out(tmp_path, uri):
     with pytest.raises(BadInput) as caught:
         open_tracking(uri, tmp_path)
@@ -86,7 +86,8 @@ def test_other_addresses_are_refused_with_a_way_out(tmp_path, uri):
 
 
 def test_passwords_are_not_repeated(tmp_path):
-    for uri in ("postgresql://me:hunter2@127.0.0.1:1/db", "http://me:hunter2@127.0.0.1:1"):
+    addresses = ("postgresql://me:{}@{}/db", "mysql+pymysql://me:{}@{}/db", "http://me:{}@{}")
+    for uri in (address.format("hunter2", "127.0.0.1:1") for address in addresses):
         with pytest.raises(Unavailable) as caught:
             open_tracking(uri, tmp_path)
         assert "hunter2" not in str(caught.value)

@@ -24,6 +24,7 @@ from tests.contract.experiments_store import (
     build,
     mlflow_server,
 )
+from tests.contract.mysql import mysql_binaries, mysql_server
 from tests.contract.postgres import postgres_server, server_binaries
 from tests.model_store import new_model_store
 
@@ -45,6 +46,14 @@ def postgres_store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def mysql_store(tmp_path_factory):
+    if mysql_binaries() is None:
+        pytest.skip("no MariaDB server binaries on this machine")
+    with mysql_server() as url:
+        yield build(url, tmp_path_factory.mktemp("odd-mysql"))
+
+
+@pytest.fixture(scope="module")
 def server(sqlite_store, tmp_path_factory):
     with mlflow_server(sqlite_store.uri, tmp_path_factory.mktemp("server")) as url:
         yield url
@@ -55,12 +64,13 @@ def server(sqlite_store, tmp_path_factory):
     params=[
         "sqlite",
         pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow]),
+        pytest.param("mysql", marks=pytest.mark.slow),
         pytest.param("http", marks=pytest.mark.slow),
     ],
 )
 def opened(request, tmp_path_factory) -> tuple[Runs, OddStore]:
-    if request.param == "postgres":
-        store = request.getfixturevalue("postgres_store")
+    if request.param in ("postgres", "mysql"):
+        store = request.getfixturevalue(f"{request.param}_store")
         return open_tracking(store.uri, store.artifacts), store
     store = request.getfixturevalue("sqlite_store")
     if request.param == "sqlite":

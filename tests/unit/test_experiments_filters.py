@@ -19,9 +19,33 @@ from core.experiments.types import RunTable
 
 NAN = float("nan")
 RUNS = [
-    {"auroc": 0.9, "loss": 0.1, "model": "rf", "stage": "dev", "status": "FINISHED", "end": 60_000},
-    {"auroc": NAN, "model": "100%", "stage": "a_b", "status": "FAILED", "end": 1_000},
-    {"loss": -0.5, "model": "5", "status": "RUNNING", "end": None},
+    {
+        "auroc": 0.9,
+        "loss": 0.1,
+        "model": "rf",
+        "stage": "dev",
+        "status": "FINISHED",
+        "end": 60_000,
+        "curve": (0.1, 0.9),
+        "commit": "1a2b3c4d" * 5,
+        "data": [("train", "ab12", "training"), ("hold", "ff00", "test")],
+    },
+    {
+        "auroc": NAN,
+        "model": "100%",
+        "stage": "a_b",
+        "status": "FAILED",
+        "end": 1_000,
+        "commit": "1a2b" + "0" * 36,
+    },
+    {
+        "loss": -0.5,
+        "model": "5",
+        "status": "RUNNING",
+        "end": None,
+        "curve": (-1.0, 2.0),
+        "data": [("train", "cd34", "")],
+    },
     {"auroc": 0.0, "loss": NAN, "stage": "Dev\nx", "status": "FINISHED", "end": 0},
     {"auroc": 1e308, "model": "", "stage": "aXb", "status": "KILLED", "end": 7_200_000},
 ]
@@ -52,8 +76,15 @@ def table() -> RunTable:
         attributes=frame,
         metrics=pa.table({"auroc": number("auroc"), "loss": number("loss")}),
         params=pa.table({"model": text("model")}),
-        tags=pa.table({"stage": text("stage")}),
-        datasets=pa.Table.from_pylist([], schema=columns.dataset_schema()),
+        tags=pa.table({"stage": text("stage"), "mlflow.source.git.commit": text("commit")}),
+        datasets=pa.Table.from_pylist(
+            [
+                {"run_id": f"{index:032x}", "name": name, "digest": digest, "context": context, "source": ""}
+                for index, run in enumerate(RUNS)
+                for name, digest, context in run.get("data", ())
+            ],
+            schema=columns.dataset_schema(),
+        ),
         total=size,
         source="direct",
         as_of=datetime(2026, 11, 1, tzinfo=UTC),
@@ -63,8 +94,13 @@ def table() -> RunTable:
 TABLE = table()
 
 
+def ranges(metric: str, run_ids: pa.Array) -> pa.Table:
+    known = [(f"{index:032x}", *run["curve"]) for index, run in enumerate(RUNS) if "curve" in run]
+    return pa.table(dict(zip(("run_id", "low", "high"), map(list, zip(*known, strict=True)), strict=True)))
+
+
 def search(filter: str, order: str = "") -> list[int]:
-    found = select(TABLE, filter, order, None, Extremes(lambda metric, runs: pa.table({})))
+    found = select(TABLE, filter, order, None, Extremes(ranges, {"curve": "lower"}))
     return [int(run_id, 16) for run_id in found.run_ids]
 
 
@@ -127,6 +163,47 @@ def null_test(draw):
     return f"{name} is {'' if wanted else 'NOT '}null", lambda run: (run.get(key) is None) is wanted
 
 
+@st.composite
+def duration_comparison(draw):
+    sign = draw(st.sampled_from(sorted(COMPARE)))
+    text, seconds = draw(
+        st.sampled_from([("1m", 60), ("'60s'", 60), ("0", 0), ("1000ms", 1), ("2h", 7200), ("0.5h", 1800)])
+    )
+    return f"duration {sign} {text}", known("end", lambda found: COMPARE[sign](found / 1000, seconds))
+
+
+@st.composite
+def range_comparison(draw):
+    over, side = draw(st.sampled_from([("min", 0), ("max", 1), ("best", 0)]))
+    sign, value = draw(st.sampled_from(sorted(COMPARE))), draw(st.sampled_from([-1, 0.1, 0.9, 2]))
+    return f"{over}(metrics.curve) {sign} {value}", known(
+        "curve", lambda found: COMPARE[sign](found[side], value)
+    )
+
+
+@st.composite
+def commit_comparison(draw):
+    sign, start = (
+        draw(st.sampled_from(["=", "!="])),
+        draw(st.sampled_from(["1a2b", "1A2B3C4", "1a2b0", "ffff"])),
+    )
+    wanted = sign == "="
+    return f"git_commit {sign} '{start}'", known(
+        "commit", lambda found: found.startswith(start.lower()) is wanted
+    )
+
+
+@st.composite
+def dataset_comparison(draw):
+    place, key = draw(st.sampled_from(list(enumerate(("name", "digest", "context")))))
+    value = draw(st.sampled_from(["train", "ab12", "training", "", "nothing"]))
+    # A run has any number of data sets: the question is whether one fits, so it is never unknown.
+    return f"dataset.{key} = '{value}'", lambda run: any(item[place] == value for item in run.get("data", ()))
+
+
+nan_test = st.just(("metrics.auroc IS NAN", known("auroc", lambda found: found != found)))
+
+
 def negated(part):
     text, test = part
 
@@ -149,7 +226,16 @@ def joined(parts):
 
 
 conditions = st.recursive(
-    st.one_of(metric_comparison(), text_comparison(), null_test()),
+    st.one_of(
+        metric_comparison(),
+        text_comparison(),
+        null_test(),
+        nan_test,
+        duration_comparison(),
+        range_comparison(),
+        commit_comparison(),
+        dataset_comparison(),
+    ),
     lambda inner: st.one_of(
         inner.map(negated), st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(joined)
     ),
