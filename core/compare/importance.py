@@ -14,7 +14,8 @@ _FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class ParamImportance:
-    """One param: Spearman's rho (None for words, which have no order) and the forest's share.
+    """One param: Spearman's rho over the runs that have it (None for words, which have no order, and under 20
+    such runs) and the forest's share.
 
     ``forest`` is how much the held-out R² falls when the param is shuffled, and its standard deviation over
     folds; about 0 means the forest did without it.
@@ -77,17 +78,17 @@ def importance(
     drops, r2 = _forest(np.column_stack([codes for codes, _ in used.values()]), target, seed)
     rows = [
         ParamImportance(
-            name, len(np.unique(codes)), _spearman(codes, target) if ordered else None,
+            name, len(np.unique(codes)), _spearman(codes, target, ranked),
             float(drops[:, index].mean()), float(drops[:, index].std(ddof=1)),
         )
-        for index, (name, (codes, ordered)) in enumerate(used.items())
+        for index, (name, (codes, ranked)) in enumerate(used.items())
     ]  # fmt: skip
     rows.sort(key=lambda row: -row.forest)
     return Importance(len(kept), tuple(rows), r2, left_out=left_out)
 
 
-def _encode(column: Sequence[object]) -> tuple[np.ndarray, bool] | None:
-    """A param as numbers, and whether their order means something; None when it says nothing.
+def _encode(column: Sequence[object]) -> tuple[np.ndarray, np.ndarray] | None:
+    """A param as numbers, and in which runs their order means something; None when it says nothing.
 
     Missing becomes a value of its own: below all numbers, or a word.
     """
@@ -99,11 +100,12 @@ def _encode(column: Sequence[object]) -> tuple[np.ndarray, bool] | None:
     known = [number for number in numbers if number is not None]
     if len(known) == sum(text is not None for text in texts):
         lowest = min(known) - 1
-        return np.array([lowest if number is None else number for number in numbers]), None not in distinct
+        codes = np.array([lowest if number is None else number for number in numbers])
+        return codes, np.array([number is not None for number in numbers])
     if len(distinct) > len(texts) / 2:
         return None
     codes = {text: code for code, text in enumerate(sorted(distinct, key=lambda text: text or ""))}
-    return np.array([float(codes[text]) for text in texts]), False
+    return np.array([float(codes[text]) for text in texts]), np.zeros(len(texts), dtype=bool)
 
 
 def _number(text: str | None) -> float | None:
@@ -114,10 +116,13 @@ def _number(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _spearman(codes: np.ndarray, target: np.ndarray) -> float:
+def _spearman(codes: np.ndarray, target: np.ndarray, ranked: np.ndarray) -> float | None:
+    """Over the runs that have the param; None for words, for few runs, and where either is the same throughout."""
     from scipy.stats import spearmanr
 
-    return float(spearmanr(codes, target).statistic)
+    if ranked.sum() < SMALLEST or not (np.ptp(codes[ranked]) and np.ptp(target[ranked])):
+        return None
+    return float(spearmanr(codes[ranked], target[ranked]).statistic)
 
 
 def _forest(features: np.ndarray, target: np.ndarray, seed: int) -> tuple[np.ndarray, float]:

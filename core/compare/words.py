@@ -150,5 +150,10 @@ def unique_labels(comparison: Comparison) -> list[str]:
     return named
 
 
+def setting_name(setting: Mapping[str, str], keys: Sequence[str]) -> str:
+    """A group of runs by the params that tell it from the others."""
+    return ", ".join(f"{key}={setting[key]}" for key in keys if key in setting) or "all the same"
+
+
 def _finite(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)

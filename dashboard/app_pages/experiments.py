@@ -10,6 +10,7 @@ from core.experiments.filter_types import FilterError
 from dashboard import services
 from dashboard.palette import ago
 from dashboard.parts import run_charts as charts
+from dashboard.parts import run_groups as groups
 from dashboard.parts import run_table as parts
 from dashboard.parts.export import export_menu
 from dashboard.parts.failure import show_failure
@@ -21,6 +22,8 @@ from dashboard.parts.search_box import clear_search, explain, search_box, search
 ALL = "All experiments"
 REFRESH_SECONDS = 10
 COMING_SECONDS = 2
+TABLE, SETTINGS, IMPORTANCE = "Table", "Settings", "What mattered"
+SHOWN = (TABLE, SETTINGS, IMPORTANCE, charts.SCATTER, charts.PARALLEL)
 
 
 def keep_experiment() -> None:
@@ -47,7 +50,7 @@ if not any(item.runs is None or item.runs for item in found):
 counts = {item.name: item.runs for item in found}
 largest = max(counts, key=lambda name: counts[name] or 0)
 declared = tuple(services.workspace().settings.metric_directions)
-where, what, whole = st.columns([2, 5.7, 2.3], gap="small")
+where, what, whole = st.columns([1.8, 4.7, 3.5], gap="small")
 with where:
     held = st.query_params.get("experiment", largest)
     st.session_state["experiment"] = held if held in counts else ALL if held == ALL else largest
@@ -61,6 +64,7 @@ with where:
     # Always in the URL, unlike a bound widget's default: which experiment is the largest changes with time.
     st.query_params["experiment"] = experiment
 with whole, st.container(horizontal=True, gap="small"):
+    view = st.popover("Columns", icon=":material/view_column:")
     saved_views("experiments")
     controls = st.container(horizontal=True, width="content")
 scope = None if experiment == ALL else experiment
@@ -73,17 +77,16 @@ except ModelDeskError as error:
 with what:
     search_box(everything)
 text = searched()
+with view:
+    order = choose_order(everything, declared)
 
 with st.container(horizontal=True, vertical_alignment="center"):
     actions = st.container(horizontal=True, width="content")
     st.space("stretch")
     shown_as = st.segmented_control(
-        "Show", charts.SHOWN, default=charts.TABLE, required=True, key="show", bind="query-params",
+        "Show", SHOWN, default=TABLE, required=True, key="show", bind="query-params",
         label_visibility="collapsed",
     )  # fmt: skip
-    view = st.popover("Columns and order", icon=":material/view_column:")
-    with view:
-        order = choose_order(everything, declared)
 
 try:
     table = services.run_table(scope, text, order)
@@ -110,6 +113,12 @@ if shown_as == charts.SCATTER:
     picked = charts.scatter(table, declared)
 elif shown_as == charts.PARALLEL:
     charts.parallel(table, declared)
+elif shown_as == SETTINGS and table.metrics.num_columns:
+    groups.settings(table, declared)
+elif shown_as == IMPORTANCE and table.metrics.num_columns:
+    groups.importance(table, declared)
+elif shown_as != TABLE:
+    st.info("None of these runs has logged a metric.", icon=":material/info:")
 state, pulse = overview.fingerprint(table), overview.pulse(table)
 rows = picked or parts.run_grid(shown, f"runs {state}", one_experiment=scope is not None, curve=curve_name())
 with actions:

@@ -10,8 +10,9 @@ import streamlit as st
 
 from core.compare.directions import direction
 from core.compare.grouping import collapse
+from core.compare.importance import Importance
 from core.compare.types import Comparison, Direction, Item, Section
-from core.compare.words import unique_labels
+from core.compare.words import setting_name, unique_labels
 from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.charts import comparison as charts
@@ -103,7 +104,7 @@ def groups_tab(comparison: Comparison, metric: str) -> None:
         )
     groups = collapse(runs, by or None)
     varying = by or [key for key in params if any(dict(group.setting).get(key) for group in groups)]
-    names = [_setting_name(dict(group.setting), varying) for group in groups]
+    names = [setting_name(dict(group.setting), varying) for group in groups]
     metrics = sorted(set().union(*(group.metrics for group in groups)))
     st.dataframe(
         pd.DataFrame(
@@ -126,16 +127,17 @@ def groups_tab(comparison: Comparison, metric: str) -> None:
     )
 
 
-def _setting_name(setting: Mapping[str, str], keys: Sequence[str]) -> str:
-    return ", ".join(f"{key}={setting[key]}" for key in keys if key in setting) or "all the same"
-
-
 def importance_tab(comparison: Comparison, metric: str) -> None:
     """Which hyperparameter mattered for the metric among the compared runs."""
     runs = [item for item in comparison.items if item.run_id]
     found = services.importance_of(
         tuple(dict(item.params) for item in runs), tuple(item.metrics.get(metric) for item in runs)
     )
+    importance_picture(found, metric)
+
+
+def importance_picture(found: Importance, metric: str) -> None:
+    """What was found of each param, with its caveat; or why nothing is said."""
     if found.hidden:
         st.info(f"{found.hidden} Compare more runs of one sweep.", icon=":material/visibility_off:")
         return
@@ -160,6 +162,7 @@ def importance_tab(comparison: Comparison, metric: str) -> None:
             ]
         ),
         hide_index=True,
+        placeholder="–",
         alt="Importance of each param",
     )
     if found.left_out:

@@ -16,8 +16,7 @@ from dashboard.charts.comparison import PARALLEL_AXES, PARALLEL_LIMIT, PNG, para
 from dashboard.charts.population import NO_COLOR, numbers, scatter_chart
 from dashboard.parts.marks import current_palette
 
-TABLE, SCATTER, PARALLEL = "Table", "Scatter", "Parallel"
-SHOWN = (TABLE, SCATTER, PARALLEL)
+SCATTER, PARALLEL = "Scatter", "Parallel"
 
 
 def scatter(table: RunTable, declared: Sequence[str]) -> list[int]:

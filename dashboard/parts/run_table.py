@@ -15,6 +15,7 @@ HEIGHT = 560
 SELECTED = "selected"
 SHORT_ID = 8
 KEPT_RUNS = 50
+AGAINST = ":material/compare_arrows:"
 
 
 def run_grid(shown: pa.Table, key: str, *, one_experiment: bool, curve: str = "") -> list[int]:
@@ -26,6 +27,8 @@ def run_grid(shown: pa.Table, key: str, *, one_experiment: bool, curve: str = ""
     marks = pa.array([mark(word).text for word in words], pa.string())
     statuses = marks.take(pc.index_in(shown["status"], value_set=pa.array(words, pa.string())))
     frame = shown.set_column(shown.column_names.index("status"), "status", statuses)
+    against = pa.array([AGAINST]).take(pa.array([0] * frame.num_rows, pa.int32()))
+    frame = frame.add_column(frame.column_names.index("status") + 1, "against", against)
     hidden = {"experiment"} if one_experiment else set()
     event = st.dataframe(
         frame,
@@ -36,9 +39,15 @@ def run_grid(shown: pa.Table, key: str, *, one_experiment: bool, curve: str = ""
         column_config=_columns(frame, curve),
         on_select="rerun",
         selection_mode="multi-row",
+        placeholder="–",
         selection_default={"selection": {"rows": _rows_in_url(frame)}},
         alt="Runs, one a row",
     )
+    for page, name in (("run", "run"), ("compare", "runs")):
+        if clicked := st.session_state.get(f"row to {page}"):
+            st.switch_page(
+                f"app_pages/{page}.py", query_params={name: frame["run_id"][clicked["row"]].as_py()}
+            )
     rows = [row for row in event.selection.rows if row < frame.num_rows]
     _keep_in_url([frame["run_id"][row].as_py() for row in rows])
     return rows
@@ -63,7 +72,22 @@ def _keep_in_url(run_ids: Sequence[str]) -> None:
 def _columns(frame: pa.Table, curve: str) -> dict[str, object]:
     column = st.column_config
     found: dict[str, object] = {
-        "name": column.TextColumn("run", pinned=True, width="medium"),
+        "name": column.ButtonColumn(
+            "run",
+            pinned=True,
+            width="medium",
+            type="tertiary",
+            alignment="left",
+            key="row to run",
+            help="A click opens the run.",
+        ),
+        "against": column.ButtonColumn(
+            "vs live",
+            width=64,
+            type="tertiary",
+            key="row to compare",
+            help="Compare the run with production.",
+        ),
         "status": column.TextColumn("status", width=110),
         "started": column.DatetimeColumn("started (UTC)", format="YYYY-MM-DD HH:mm", timezone="UTC"),
         "duration": column.NumberColumn(

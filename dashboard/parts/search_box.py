@@ -45,7 +45,7 @@ def search_box(table: RunTable) -> None:
             live="400ms",
             on_change=_keep,
         )
-        with st.popover("Syntax", icon=":material/help:"):
+        with st.popover(":material/help:", help="What can be searched for, and how it is written"):
             st.markdown(SYNTAX)
     error = _problem(text)
     unfinished = error is not None and error.position >= len(text.rstrip())

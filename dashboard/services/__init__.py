@@ -9,9 +9,11 @@ from dashboard.services.at_a_glance import overview
 from dashboard.services.comparisons import (
     comparison,
     experiment_names,
+    importance_among,
     importance_of,
     row_disagreement,
     run_choices,
+    settings_of,
     step_histories,
     still_there,
 )

@@ -14,9 +14,10 @@ from dashboard.services.frame import workspace
 
 if TYPE_CHECKING:
     from core.compare.disagreement import Segment
+    from core.compare.grouping import Group
     from core.compare.importance import Importance
     from core.compare.types import Comparison, Item
-    from core.experiments.types import History
+    from core.experiments.types import History, RunTable
 
 
 def comparison(refs: tuple[str, ...], baseline: str | None) -> Comparison:
@@ -89,6 +90,34 @@ def importance_of(params: tuple[dict[str, object], ...], values: tuple[float | N
     from core.compare.importance import importance
 
     return importance(params, values)
+
+
+def settings_of(table: RunTable, by: tuple[str, ...]) -> tuple[Group, ...]:
+    """The runs of a table collapsed over their seeds, or over ``by``."""
+    from core.experiments.overview import pulse
+
+    return _settings_of(workspace(), pulse(table), by, table)
+
+
+@st.cache_resource(ttl=60, max_entries=16, show_spinner="Collapsing…", hash_funcs={Workspace: id})
+def _settings_of(ws: Workspace, pulse: str, by: tuple[str, ...], _table: RunTable) -> tuple[Group, ...]:
+    from core.compare.population import settings_of
+
+    return settings_of(_table, by)
+
+
+def importance_among(table: RunTable, metric: str) -> Importance:
+    """Which params the metric depends on over the runs of a table."""
+    from core.experiments.overview import pulse
+
+    return _importance_among(workspace(), pulse(table), metric, table)
+
+
+@st.cache_data(ttl=600, max_entries=32, show_spinner="Fitting a forest…", hash_funcs={Workspace: id})
+def _importance_among(ws: Workspace, pulse: str, metric: str, _table: RunTable) -> Importance:
+    from core.compare.population import importance_among
+
+    return importance_among(_table, metric)
 
 
 def experiment_names() -> tuple[str, ...]:

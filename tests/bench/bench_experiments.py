@@ -1,25 +1,28 @@
 """Reading runs: ours against MLflow's own client and against the bare fetch, as ratios in one run.
 
-Stores come from a seeded generator of MLflow stores (MODELDESK_MAKE_STORE, else ../shared/bench/make_store.py);
-without it, rows are skipped and say so. MODELDESK_BENCH_RUNS sets the large size (default 100,000).
-Each figure is CPU seconds (child processes included), the median of 3 fresh processes.
+MODELDESK_BENCH_RUNS sets the large size (default 100,000). CPU seconds (child processes included), the median
+of 3 fresh processes; over HTTP the server's CPU seconds count too.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-MAKER = Path(os.environ.get("MODELDESK_MAKE_STORE", ROOT.parent / "shared" / "bench" / "make_store.py"))
-LARGE = int(os.environ.get("MODELDESK_BENCH_RUNS", "100000"))
-REPEATS = 3
+import numpy as np
 
+from tests.bench.stores import LARGE, REPEATS, ROOT, fill, load, require_maker, sqlite_store
+from tests.contract.experiments_store import mlflow_server
+from tests.contract.postgres import postgres_server, server_binaries
+
+CHANGED = 50
 OURS = "found = reader.search(); assert len(found)"
 PREPARE_OURS = """
 from core.experiments.mlflow_sql import DirectReader
@@ -36,8 +39,13 @@ ids = [item.experiment_id for item in client.search_experiments()]
 client.search_runs(ids, max_results=1)
 """
 PREPARE_FLOOR = """
-import adbc_driver_sqlite.dbapi
-connection = adbc_driver_sqlite.dbapi.connect("file:" + uri.removeprefix("sqlite:///") + "?mode=ro")
+if uri.startswith("sqlite"):
+    import adbc_driver_sqlite.dbapi as driver
+    address = "file:" + uri.removeprefix("sqlite:///") + "?mode=ro"
+else:
+    import adbc_driver_postgresql.dbapi as driver
+    address = uri
+connection = driver.connect(address)
 def fetch(sql):
     with connection.cursor() as cursor:
         cursor.execute(sql)
@@ -52,10 +60,10 @@ kept = [fetch(sql) for sql in (
 FIRST_PAGE = "client.search_runs(['5'], max_results=100, order_by=['metrics.val_auc DESC'])"
 LOOP = "for run in runs: client.get_metric_history(run, 'val_accuracy')"
 HISTORY_RUNS = """
-import sqlite3
-with sqlite3.connect("file:" + uri.removeprefix("sqlite:///") + "?mode=ro", uri=True) as plain:
-    runs = [row[0] for row in plain.execute(
-        "SELECT run_uuid FROM latest_metrics WHERE key = 'val_accuracy' AND step > 0 ORDER BY run_uuid LIMIT 50")]
+from core.experiments.mlflow_database import open_database
+with open_database(uri).session() as session:
+    runs = session.fetch("SELECT run_uuid FROM latest_metrics WHERE \\"key\\" = 'val_accuracy' AND step > 0 "
+                         "ORDER BY run_uuid LIMIT 50")["run_uuid"].to_pylist()
 """
 
 
@@ -76,49 +84,187 @@ def measure(uri: str, prepare: str, work: str) -> tuple[float, float]:
     return tuple(statistics.median(column) for column in zip(*found, strict=True))  # type: ignore[return-value]
 
 
-def make(folder: Path, runs: int) -> str:
-    """A store of ``runs`` runs, 50 of them with histories of 1,000 steps."""
-    uri = f"sqlite:///{folder / f'{runs}.db'}"
-    subprocess.run(
-        [sys.executable, str(MAKER), "--url", uri, "--runs", str(runs), "--hist-runs", "60", "--hist-metrics", "1"],
-        check=True, capture_output=True, cwd=folder,
-    )  # fmt: skip
-    return uri
-
-
 def row(work: str, against: str, ours: float, theirs: float, reach: str, met: bool) -> None:
     """One line of the table; the ratio is theirs over ours."""
+    ratio = f"{theirs / ours:.2f}" if ours else "-"
     print(
-        f"| {work} | {against} | {ours:.3f} | {theirs:.3f} | {theirs / ours:.2f} | {reach} | {'yes' if met else 'NO'} |"
+        f"| {work} | {against} | {ours:.3f} | {theirs:.3f} | {ratio} | {reach} | {'yes' if met else 'NO'} |",
+        flush=True,
     )
+
+
+def exponent(sizes: list[int], seconds: list[float]) -> float:
+    """The slope of log seconds over log sizes, by least squares."""
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+@contextmanager
+def stores(kind: str, sizes: list[int]) -> Iterator[dict[int, str]]:
+    """A store of each size."""
+    if kind == "SQLite":
+        yield {size: sqlite_store(size) for size in sizes}
+        return
+    with postgres_server() as url:
+        base = url.rpartition("/")[0]
+        found = {}
+        for size in sizes:
+            subprocess.run(
+                [str(server_binaries() / "psql"), url, "-c", f"CREATE DATABASE runs{size}"],
+                check=True,
+                capture_output=True,
+            )
+            found[size] = f"{base}/runs{size}"
+            fill(found[size], size)
+        yield found
+
+
+def direct(kind: str) -> None:
+    """The rows that read a database."""
+    sizes = [1000, 10_000, LARGE]
+    with stores(kind, sizes) as uris:
+        times = {size: measure(uri, PREPARE_OURS, OURS) for size, uri in uris.items()}
+        middle, large = uris[10_000], uris[LARGE]
+        theirs, _ = measure(middle, PREPARE_MLFLOW, "mlflow.search_runs(ids, max_results=10_000)")
+        ours = times[10_000][0]
+        row(
+            f"{kind}: 10,000 runs, all columns",
+            "mlflow.search_runs",
+            ours,
+            theirs,
+            ">= 20",
+            theirs >= 20 * ours,
+        )
+        floor, _ = measure(large, PREPARE_FLOOR, FLOOR)
+        ours, memory = times[LARGE]
+        row(
+            f"{kind}: {LARGE:,} runs, all columns",
+            "bare fetch to Arrow",
+            ours,
+            floor,
+            ">= 0.5",
+            ours <= 2 * floor,
+        )
+        one, _ = measure(large, PREPARE_OURS, "assert len(reader.search('5'))")
+        first, _ = measure(large, PREPARE_MLFLOW, FIRST_PAGE)
+        row(
+            f"{kind}: one whole experiment of {LARGE:,} runs",
+            "first 100 sorted",
+            one,
+            first,
+            "> 1",
+            first > one,
+        )
+        ours, _ = measure(middle, PREPARE_OURS + HISTORY_RUNS, "reader.histories(runs, 'val_accuracy')")
+        theirs, _ = measure(middle, PREPARE_MLFLOW + HISTORY_RUNS, LOOP)
+        row(
+            f"{kind}: 50 runs x 1,000 steps",
+            "get_metric_history loop",
+            ours,
+            theirs,
+            ">= 10",
+            theirs >= 10 * ours,
+        )
+    growth = exponent(sizes, [times[size][0] for size in sizes])
+    print(f"\n{kind}: peak memory at {LARGE:,} runs {memory:.0f} MB (reach: < 1,500 MB)")
+    print(
+        f"{kind}: cost grows as runs^{growth:.2f} (least squares over {', '.join(f'{size:,}' for size in sizes)})\n"
+    )
+
+
+def over_http() -> None:
+    """The second visit to a server whose runs have changed a little, against a full search over HTTP."""
+    from mlflow import MlflowClient
+
+    from core.experiments.runs import open_tracking
+
+    with tempfile.TemporaryDirectory() as name, stores("SQLite", [10_000]) as uris:
+        copy = Path(name) / "store.db"
+        copy.write_bytes(Path(uris[10_000].removeprefix("sqlite:///")).read_bytes())
+        os.environ["MODELDESK_CACHE"] = name
+        with mlflow_server(f"sqlite:///{copy}", Path(name)) as url:
+            client = MlflowClient(url)
+            ids = [item.experiment_id for item in client.search_experiments()]
+            client.search_runs(ids, max_results=1)
+            theirs = cpu_with_server(url, lambda: _all_runs(client, ids))
+            first = cpu_with_server(url, lambda: open_tracking(url, copy.parent).search())
+            visits = []
+            for visit in range(REPEATS):
+                _change(client, ids[0], visit)
+                runs = open_tracking(url, copy.parent)
+                visits.append(cpu_with_server(url, runs.search))
+        ours = statistics.median(visits)
+        row("HTTP: 10,000 runs, first visit", "full mlflow search", first, theirs, "-", True)
+        row(
+            f"HTTP: second visit, {CHANGED} changed",
+            "full mlflow search",
+            ours,
+            theirs,
+            ">= 50",
+            theirs >= 50 * ours,
+        )
+
+
+def _all_runs(client, ids: list[str]) -> None:
+    token = None
+    while True:
+        page = client.search_runs(ids, max_results=1000, page_token=token)
+        token = page.token
+        if not token:
+            return
+
+
+def _change(client, experiment: str, visit: int) -> None:
+    """New runs, and a metric more in runs that were going on."""
+    now = int(time.time() * 1000)
+    for number in range(CHANGED // 2):
+        run = client.create_run(experiment, start_time=now, run_name=f"new {visit} {number}")
+        client.log_metric(run.info.run_id, "val_auc", 0.5)
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'", max_results=CHANGED // 2):
+        client.log_metric(run.info.run_id, "val_auc", visit / 10)
+
+
+def cpu_with_server(url: str, work) -> float:
+    """CPU seconds of ``work`` here and of the server on ``url`` and its children meanwhile."""
+    port = int(url.rpartition(":")[2])
+    start, served = time.process_time(), _server_cpu(port)
+    work()
+    return time.process_time() - start + _server_cpu(port) - served
+
+
+def _server_cpu(port: int) -> float:
+    """CPU seconds of every process whose command line names the port."""
+    ticks, total = os.sysconf("SC_CLK_TCK"), 0.0
+    named = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            named[int(folder.name)] = (int(stat[1]), (int(stat[11]) + int(stat[12])) / ticks)
+            words = (folder / "cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if f"--port\0{port}\0".encode() in words:
+            total += named[int(folder.name)][1]
+            parents = {int(folder.name)}
+    grown = True
+    while grown:
+        more = {pid for pid, (parent, _) in named.items() if parent in parents} - parents
+        grown, parents = bool(more), parents | more
+        total += sum(named[pid][1] for pid in more)
+    return total
 
 
 def main() -> None:
     """Print the table."""
-    if not MAKER.is_file():
-        print(f"skipped: no store generator at {MAKER} (set MODELDESK_MAKE_STORE)")
+    if not require_maker():
         return
-    print(f"load {os.getloadavg()[0]:.1f}; CPU seconds, SQLite, median of {REPEATS}")
+    print(f"{load()}; CPU seconds, median of {REPEATS}")
     print("| work | against | ours | theirs | theirs/ours | reach | met |\n|---|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        small, middle, large = (make(folder, runs) for runs in (1000, 10_000, LARGE))
-        times = [measure(uri, PREPARE_OURS, OURS) for uri in (small, middle, large)]
-        theirs, _ = measure(middle, PREPARE_MLFLOW, "mlflow.search_runs(ids, max_results=10_000)")
-        ours = times[1][0]
-        row("10,000 runs, all columns", "mlflow.search_runs", ours, theirs, ">= 20", theirs >= 20 * ours)
-        floor, _ = measure(large, PREPARE_FLOOR, FLOOR)
-        ours, memory = times[2]
-        row(f"{LARGE:,} runs, all columns", "bare fetch to Arrow", ours, floor, ">= 0.5", ours <= 2 * floor)
-        one, _ = measure(large, PREPARE_OURS, "assert len(reader.search('5'))")
-        first, _ = measure(large, PREPARE_MLFLOW, FIRST_PAGE)
-        row(f"one experiment of {LARGE:,} runs", "first 100 sorted", one, first, "> 1", first > one)
-        ours, _ = measure(middle, PREPARE_OURS + HISTORY_RUNS, "reader.histories(runs, 'val_accuracy')")
-        theirs, _ = measure(middle, PREPARE_MLFLOW + HISTORY_RUNS, LOOP)
-        row("50 runs x 1,000 steps", "get_metric_history loop", ours, theirs, ">= 10", theirs >= 10 * ours)
-        growth = math.log(times[2][0] / times[0][0]) / math.log(LARGE / 1000)
-        print(f"\npeak memory at {LARGE:,} runs: {memory:.0f} MB (reach: < 1,500)")
-        print(f"cost grows as runs^{growth:.2f} over 1,000, 10,000 and {LARGE:,} runs")
+    direct("SQLite")
+    if server_binaries() is not None:
+        direct("PostgreSQL")
+    else:
+        print("PostgreSQL: skipped, no server on this machine")
+    over_http()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,144 @@
+"""Twenty people on the run table at once against one: how long a search takes on the server, and the memory.
+
+Each session is a WebSocket that speaks Streamlit's own protocol: it opens the Experiments page and then searches
+again and again, with a pause to think between (seeded, 1 to 3 s), as people do. Seconds from sending a search
+to the script's end.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+from tests.bench.stores import LARGE, load, require_maker, sqlite_store
+from tests.browser.conftest import running
+
+SESSIONS = 20
+SEARCHES = 8
+REACH = 5
+
+
+class Session:
+    """One person's browser tab, without the browser."""
+
+    def __init__(self, url: str, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.socket: ClientConnection = connect(
+            f"{url.replace('http', 'ws')}/_stcore/stream",
+            subprotocols=["streamlit"],
+            max_size=None,
+            origin=url,
+        )
+        self.seconds: list[float] = []
+        self.error = ""
+        self.state = b""
+        self.field = ""
+        self.page = ""
+        self.ask("")
+
+    def ask(self, text: str) -> None:
+        """Run the page with ``text`` in its search field, to the end of the script."""
+        message = BackMsg()
+        message.rerun_script.query_string = (
+            "q=" + text.replace(" ", "%20").replace(">", "%3E") if text else ""
+        )
+        message.rerun_script.page_name = "experiments"
+        message.rerun_script.page_script_hash = self.page
+        if self.field:
+            state = message.rerun_script.widget_states.widgets.add()
+            state.id, state.string_value = self.field, text
+        self.socket.send(message.SerializeToString())
+        while True:
+            answer = ForwardMsg.FromString(self.socket.recv(timeout=120))
+            self._note(answer)
+            if answer.WhichOneof("type") == "script_finished":
+                return
+
+    def _note(self, answer: ForwardMsg) -> None:
+        kind = answer.WhichOneof("type")
+        if kind == "new_session":
+            self.page = answer.new_session.page_script_hash
+        elif kind == "delta" and answer.delta.WhichOneof("type") == "new_element":
+            element = answer.delta.new_element
+            if element.WhichOneof("type") == "text_input" and element.text_input.label == "Search":
+                self.field = element.text_input.id
+            elif element.WhichOneof("type") == "exception":
+                self.error = element.exception.message
+            elif element.WhichOneof("type") == "alert":
+                self.error = element.alert.body
+
+    def work(self) -> None:
+        """Search, look, think, and search again."""
+        for _ in range(SEARCHES):
+            time.sleep(self.random.uniform(1, 3))
+            start = time.perf_counter()
+            self.ask(f"metrics.val_auc > {self.random.uniform(0.5, 0.95):.3f}")
+            self.seconds.append(time.perf_counter() - start)
+
+
+def measure(url: str, sessions: int) -> tuple[list[float], list[str]]:
+    """Seconds of every search of so many people at once, and what went wrong."""
+    people = [Session(url, seed) for seed in range(sessions)]
+    threads = [threading.Thread(target=person.work) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = [second for person in people for second in person.seconds]
+    wrong = [
+        person.error or "a search did not end"
+        for person in people
+        if person.error or len(person.seconds) < SEARCHES
+    ]
+    for person in people:
+        person.socket.close()
+    return found, wrong
+
+
+def resident_mb(url: str) -> float:
+    """Resident memory of the server behind ``url``."""
+    port = url.rpartition(":")[2]
+    for folder in Path("/proc").iterdir():
+        try:
+            if f"--port\0{port}\0".encode() in (folder / "cmdline").read_bytes():
+                status = (folder / "status").read_text()
+                return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        except (OSError, IndexError):
+            continue
+    return 0.0
+
+
+def main() -> None:
+    """Print the table."""
+    if not require_maker():
+        return
+    uri = sqlite_store(LARGE)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "modeldesk.toml").write_text(f'name = "Bench"\n[mlflow]\ntracking_uri = "{uri}"\n')
+        with running(folder, folder / "server.log") as url:
+            measure(url, 1)
+            alone, wrong = measure(url, 1)
+            before = resident_mb(url)
+            together, errors = measure(url, SESSIONS)
+            per_session = (resident_mb(url) - before) / SESSIONS
+    one, p95 = statistics.median(alone), statistics.quantiles(together, n=20)[-1]
+    print(f"{load()}; store of {LARGE:,} runs, its largest experiment; {SEARCHES} searches a session")
+    print(
+        "| work | one session, median s | 20 sessions, p95 s | ratio | reach | met |\n|---|---|---|---|---|---|"
+    )
+    met = "yes" if p95 <= REACH * one and not errors + wrong else "NO"
+    print(f"| search on the run table | {one:.3f} | {p95:.3f} | {p95 / one:.1f} | <= {REACH} | {met} |")
+    print(f"errors: {len(errors + wrong)} {(errors + wrong)[:1]}; memory per session: {per_session:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
