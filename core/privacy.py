@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 SMALLEST = 11
 """The smallest count of people that is shown."""
@@ -101,12 +102,14 @@ def shown_metrics(metrics: Mapping[str, float]) -> dict[str, float | str]:
     return {name: shown(name, value) for name, value in metrics.items()}
 
 
-def _groups(name: str, counts: frozenset[str]) -> set[str]:
+@lru_cache(maxsize=4096)
+def _groups(name: str, counts: frozenset[str]) -> frozenset[str]:
     """The group of people that a metric with one of these words counts ('' is everybody); else empty."""
     words = _words(name)
     found = {"_".join(words[:-1])} if words[-1] in counts else set()
-    return found | ({"_".join(words[1:])} if words[0] in counts else set())
+    return frozenset(found | ({"_".join(words[1:])} if words[0] in counts else set()))
 
 
-def _words(name: str) -> list[str]:
-    return re.split(r"[^a-z0-9]+", name.lower())
+@lru_cache(maxsize=4096)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(re.split(r"[^a-z0-9]+", name.lower()))

@@ -46,6 +46,7 @@ sections = {
         page("deploy", "Deploy", ":material/rocket_launch:"),
     ],
     "Watch": [page("drift", "Drift", ":material/monitoring:")],
+    "Govern": [page("audit", "Audit", ":material/policy:")],
     "Details": [
         page("run", "Run", ":material/article:", visibility="hidden"),
         page("version", "Model version", ":material/article:", visibility="hidden"),

@@ -7,7 +7,6 @@ told by colour alone: it has an icon, a shape, a colour and a word.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -113,6 +112,9 @@ _MARKS = (
     Mark("SCHEDULED", ":material/schedule:", "◔", _NONE),
     Mark("FAILED", ":material/dangerous:", "■", _BAD),
     Mark("KILLED", ":material/cancel:", "■", _BAD),
+    Mark("RECORDED", ":material/check_circle:", "●", _GOOD),
+    Mark("NOTICED", ":material/visibility:", "◔", _WARN),
+    Mark("NOT RECORDED", ":material/visibility_off:", "○", _NONE),
     Mark("NOT MONITORED", ":material/visibility_off:", "○", _NONE),
     Mark("NOT TESTED", ":material/remove_circle_outline:", "○", _NONE),
 )
@@ -183,8 +185,3 @@ def ago(at: datetime | None, now: datetime) -> str:
 def short_hash(value: str | None, length: int = 7) -> str:
     """The first characters of a hash, as people quote it."""
     return value[:length] if value else MISSING
-
-
-def literal(text: str) -> str:
-    """``text`` as Markdown shows it letter by letter: what people typed is never a link, an image or a heading."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|$~:-])", r"\\\1", " ".join(text.split()))

@@ -106,6 +106,46 @@ def rebuild(
 
 
 @app.command()
+def access(
+    model: Annotated[str | None, typer.Option("--model", help="Only this model.")] = None,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Who may approve, promote and roll back, per model and environment, and when each last did.
+
+    Example: python -m core audit access --model diagnosis-risk --output json
+    """
+    from datetime import UTC, datetime
+
+    from core.audit.access_review import access_review
+    from core.workspace import open_workspace
+
+    facts = [row.as_dict() for row in access_review(open_workspace(workspace), datetime.now(UTC), model)]
+    if output is Output.JSON:
+        print_json({"access": facts})
+        return
+    columns = list(facts[0]) if facts else ["model", "environment", "person"]
+    print_table(columns, [list(fact.values()) for fact in facts], output)
+
+
+@app.command()
+def coverage(output: OutputOption = Output.TABLE) -> None:
+    """What the ledger records, what it only notices, and what it cannot see.
+
+    Example: python -m core audit coverage --output markdown
+    """
+    from dataclasses import asdict
+
+    from core.audit.coverage import COVERAGE
+
+    if output is Output.JSON:
+        print_json({"coverage": [asdict(line) for line in COVERAGE]})
+        return
+    rows = [[line.action, str(line.recorded), line.how] for line in COVERAGE]
+    print_table(["action", "in the ledger", "what exactly"], rows, output)
+
+
+@app.command()
 def export(
     model: Annotated[str | None, typer.Option("--model", help="Only events about this model.")] = None,
     out: Annotated[

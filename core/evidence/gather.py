@@ -43,15 +43,14 @@ def gather(ws: Workspace, model: str, version: int) -> Evidence:
     found = entry(ws, model, version)
     state, own = ws.ledger.state(), extract(ws, model, version)
     files = _files(ws, model, version)
+    logged = found.run.metrics if found.run else {}
     requests = [item for item in state.requests.values() if _about(item, model, version)]
     texts = _policies(state, requests, own)
     facts = {
         "schema_version": SCHEMA_VERSION,
         "version": _version(found),
         "run": _run(found),
-        "metrics": [
-            {"name": name, "value": value} for name, value in sorted(shown_metrics(found.metrics).items())
-        ],
+        "metrics": [{"name": name, "value": value} for name, value in sorted(shown_metrics(logged).items())],
         "files": files,
         "requests": [_request(item, files["sha256"]) for item in requests],
         "served": _served(state, model, version),

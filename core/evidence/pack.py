@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.access import Action, Actor, require
+from core.compare.export import to_csv
 from core.errors import Unavailable
 from core.evidence import check
 from core.evidence.card_text import card_html, card_markdown, number
@@ -94,28 +93,28 @@ def _files(evidence: Evidence) -> dict[str, str]:
     return {
         "index.html": page(evidence),
         "evidence.json": _json(facts),
-        "metrics.csv": _csv(("metric", "value"), ((m["name"], number(m["value"])) for m in facts["metrics"])),
-        "gates.csv": _csv(
+        "metrics.csv": to_csv(("metric", "value"), [(m["name"], number(m["value"])) for m in facts["metrics"]]),
+        "gates.csv": to_csv(
             ("request", "policy version", "gate", "verdict", "value", "threshold", "reason"),
-            (
+            [
                 (
                     request["request_id"], request["policy_version"], gate["name"], gate["verdict"],
                     gate["value"], gate["threshold"], gate["reason"],
                 )
                 for request in facts["requests"]
                 for gate in request["gates"]
-            ),
+            ],
         ),
-        "approvals.csv": _csv(
+        "approvals.csv": to_csv(
             ("request", "environment", "printed name", "at", "meaning", "passphrase", "deputy for", "covers"),
-            (
+            [
                 (
                     request["request_id"], request["environment"], signed["printed_name"], signed["at"],
                     signed["meaning"], signed["passphrase"], signed["deputy_for"], signed["covers_this_request"],
                 )
                 for request in facts["requests"]
                 for signed in request["signatures"]
-            ),
+            ],
         ),
         "model-card.json": _json({"schema_version": 1} | evidence.card.as_dict()),
         "model-card.md": card_markdown(evidence.card),
@@ -128,16 +127,3 @@ def _files(evidence: Evidence) -> dict[str, str]:
 
 def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=str) + "\n"
-
-
-def _csv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
-    return target.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    """A spreadsheet would run a cell that begins like a formula; a leading quote keeps it text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t")) else cell

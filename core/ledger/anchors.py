@@ -12,21 +12,32 @@ from core.ledger.types import Anchor
 
 def write_anchor(anchor: Anchor, file: Path) -> None:
     """Write ``anchor`` as a small JSON file. Raises Unavailable."""
-    document = {"events": anchor.events, "head": anchor.hash, "at": instant_text(anchor.at)}
     try:
-        file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        file.write_text(anchor_text(anchor), encoding="utf-8")
     except OSError as error:
         raise Unavailable(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+
+
+def anchor_text(anchor: Anchor) -> str:
+    """What an anchor file holds."""
+    document = {"events": anchor.events, "head": anchor.hash, "at": instant_text(anchor.at)}
+    return json.dumps(document, indent=2) + "\n"
 
 
 def read_anchor(file: Path) -> Anchor:
     """The anchor in ``file``. Raises BadInput when there is none."""
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        return Anchor(events=int(document["events"]), hash=str(document["head"]), at=instant(document["at"]))
+        return parse_anchor(file.read_bytes(), str(file))
     except OSError as error:
         raise BadInput(f"{file} cannot be read: {error.strerror}.", "Name the file that was kept.") from error
+
+
+def parse_anchor(content: bytes, name: str) -> Anchor:
+    """The anchor that the file called ``name`` holds. Raises BadInput when there is none."""
+    try:
+        document = json.loads(content)
+        return Anchor(events=int(document["events"]), hash=str(document["head"]), at=instant(document["at"]))
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
-            f"{file} is no anchor file.", "`audit anchor --out FILE` writes one: events, head, at."
+            f"{name} is no anchor file.", "`audit anchor --out FILE` writes one: events, head, at."
         ) from error

@@ -14,6 +14,12 @@ from core.ledger.verify import Row
 COLUMNS = tuple(column.name for column in events.c)
 
 
+def export_lines(rows: Iterable[Row]) -> Iterator[bytes]:
+    """``rows`` as the lines of an export."""
+    for row in rows:
+        yield json.dumps(dict(zip(COLUMNS, row, strict=True))).encode() + b"\n"
+
+
 def write_export(rows: Iterable[Row], file: Path) -> tuple[int, str]:
     """Write ``rows`` in order; how many they were and the SHA-256 of the file. Raises Unavailable.
 
@@ -22,8 +28,7 @@ def write_export(rows: Iterable[Row], file: Path) -> tuple[int, str]:
     count, digest = 0, hashlib.sha256()
     try:
         with file.open("wb") as target:
-            for row in rows:
-                line = json.dumps(dict(zip(COLUMNS, row, strict=True))).encode() + b"\n"
+            for line in export_lines(rows):
                 target.write(line)
                 digest.update(line)
                 count += 1

@@ -89,6 +89,10 @@ class RehearsalLedger(Ledger):
         kept = self._kept.state(until)
         return project(self.would_add, kept) if self.would_add else kept
 
+    def state_of(self, model: str) -> State:
+        """The same for one model."""
+        return project([one for one in self.would_add if one.model in (model, "")], super().state_of(model))
+
     @contextmanager
     def exclusive(self, name: str, wait_s: float = LedgerDatabase.wait_s) -> Iterator[None]:
         """No lock: nothing is changed."""

@@ -12,7 +12,7 @@ import orjson
 from core.access import Actor
 from core.ledger.canonical import canonical_json, instant, instant_text, record_hash
 from core.ledger.events import Event
-from core.ledger.types import Head, Record
+from core.ledger.types import Head, Record, Use
 
 
 def row_of(event: Event, actor: Actor, key: str | None, at: datetime, last: Head) -> tuple[Any, ...]:
@@ -47,6 +47,12 @@ def record_of(row: Any) -> Record:
         prev_hash=prev_hash,
         hash=digest,
     )
+
+
+def use_of(row: Any) -> Use:
+    """The last use that a grouped row holds."""
+    kind, model, environment, actor, at = row
+    return Use(kind=kind, model=model, environment=environment, actor=_actor(actor), at=instant(at))
 
 
 @lru_cache(maxsize=4096)

@@ -17,11 +17,11 @@ from core.ledger.canonical import GENESIS, instant_text
 from core.ledger.database import LedgerDatabase
 from core.ledger.events import Event
 from core.ledger.projections import project
-from core.ledger.rows import record_of, row_of
+from core.ledger.rows import record_of, row_of, use_of
 from core.ledger.schema import events
 from core.ledger.state import State
 from core.ledger.stored import Telling, follow_event, rebuild, state_problems, stored_state
-from core.ledger.types import Anchor, Head, Record, Verification
+from core.ledger.types import Anchor, Head, Record, Use, Verification
 from core.ledger.verify import Row, verify_rows
 from core.locks import file_lock
 
@@ -80,6 +80,21 @@ class Ledger:
         with self.database.reading() as connection:
             return () if connection is None else tuple(map(record_of, connection.execute(query)))
 
+    def newest(self, limit: int, model: str | None = None) -> tuple[Record, ...]:
+        """The last records (about a model), newest first."""
+        query = sa.select(*_COLUMNS).order_by(events.c.seq.desc()).limit(limit)
+        if model is not None:
+            query = query.where(events.c.model == model)
+        with self.database.reading() as connection:
+            return () if connection is None else tuple(map(record_of, connection.execute(query)))
+
+    def last_uses(self, kinds: Sequence[str]) -> tuple[Use, ...]:
+        """When each actor last caused an event of each kind, per model and environment."""
+        who = (events.c.kind, events.c.model, events.c.environment, events.c.actor)
+        query = sa.select(*who, sa.func.max(events.c.at)).where(events.c.kind.in_(kinds)).group_by(*who)
+        with self.database.reading() as connection:
+            return () if connection is None else tuple(map(use_of, connection.execute(query)))
+
     def by_key(self, key: str) -> Record | None:
         """The record that was appended under an idempotency key."""
         with self.database.reading() as connection:
@@ -97,6 +112,12 @@ class Ledger:
                 # The first look, or another ledger lies at this place by now (restored or replaced).
                 self._state, self._last = self._whole_state()
             return self._state
+
+    def state_of(self, model: str) -> State:
+        """What the events about a model, and those about none, tell: read and folded anew, whatever is stored."""
+        query = sa.select(*_COLUMNS).where(events.c.model.in_((model, ""))).order_by(events.c.seq)
+        with self.database.reading() as connection:
+            return State() if connection is None else project(map(record_of, connection.execute(query)))
 
     def _whole_state(self) -> tuple[State, str]:
         """The state and the hash of its last event: as stored, and where that does not fit, from the events."""

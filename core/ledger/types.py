@@ -38,6 +38,17 @@ class Record:
         return str(self.payload.get("reason", ""))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """When somebody last caused an event of a kind in a place."""
+
+    kind: str
+    model: str
+    environment: str
+    actor: Actor
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The newest row: how many there are, and the hash that stands for all of them."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.access import DESK, Action, Actor, decide, require
 from core.errors import BadInput, Conflict, Refused
+from core.experiments.told import told_metrics
 from core.ledger import events as ev
 from core.ledger.canonical import digest
 from core.registry.four_eyes import check_four_eyes, may_answer, refusal_to_sign
@@ -223,7 +224,9 @@ def _opening(
         run_id=run_id,
         run_author=ws.runs.run(run_id).user if run_id else "",
         digest=digest(facts),
-        evidence=facts | {"gates": [asdict(result) for result in results]},
+        # The digest binds every metric; the record, which leaves the house in exports, tells no small count.
+        evidence=facts
+        | {"metrics": told_metrics(facts["metrics"]), "gates": [asdict(result) for result in results]},
         policy_version=number,
         tier=tier.name if tier else "",
         needs=tier.needs if tier else 1,

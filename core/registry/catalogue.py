@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.errors import ModelDeskError
+from core.experiments.told import told_metrics
 from core.registry.types import ModelVersion
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Entry:
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """The run's last metric values."""
-        return self.run.metrics if self.run else {}
+        """The run's last metric values, without those that would tell a small count of people."""
+        return told_metrics(self.run.metrics) if self.run else {}
 
     def matches(self, text: str) -> bool:
         """True when ``text`` names this version: model, v3, alias, description, or the beginning of a run id,

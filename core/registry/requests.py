@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ApprovalMissing, BadInput, IntegrityFailure, NotFound
+from core.experiments.told import told_metrics
 from core.ledger.canonical import digest
 from core.registry.gatekeeper import Basis
 from core.registry.plans import alias_of
@@ -69,8 +70,12 @@ def find_request(ws: Workspace, request_id: str) -> Request:
 
 def newest_request(ws: Workspace, model: str, version: int, environment: str) -> Request | None:
     """The latest request for a version in an environment."""
+    return _newest(ws.ledger.state(), model, version, environment)
+
+
+def _newest(state: State, model: str, version: int, environment: str) -> Request | None:
     wanted = (model, version, environment)
-    requests = reversed(tuple(ws.ledger.state().requests.values()))
+    requests = reversed(tuple(state.requests.values()))
     return next((item for item in requests if _target(item) == wanted), None)
 
 
@@ -114,10 +119,12 @@ def approved_basis(ws: Workspace, model: str, version: int, environment: str) ->
     policy = policy_of(ws)
     if policy is None:
         raise BadInput("No policy is configured.", "Set `policy` in modeldesk.toml.")
-    number = published_version(ws.ledger.state(), policy)
+    # A release rests on the events themselves, not on what is stored beside them.
+    told = ws.ledger.state_of(model)
+    number = published_version(told, policy)
     if policy.tier(model, environment) is None:
         return Basis("not required", policy_version=number)
-    request = newest_request(ws, model, version, environment)
+    request = _newest(told, model, version, environment)
     name = f"{model} v{version} in {environment}"
     if request is None:
         raise ApprovalMissing(
@@ -239,6 +246,7 @@ def _changed(ws: Workspace, request: Request, thorough: bool) -> tuple[str, ...]
     if digest(now) == opened.digest:
         return ()
     before = {key: value for key, value in opened.evidence.items() if key != "gates"}
+    now["metrics"] = told_metrics(now["metrics"])
     keys = [key for key in sorted({*now, *before}) if digest(now.get(key)) != digest(before.get(key))]
     named = ", ".join(_SAID.get(key, key) for key in keys)
     return (f"changed since it was requested: {named or 'what was judged'}",)

@@ -9,9 +9,9 @@ from core.errors import ModelDeskError
 from core.evidence.card_text import card_html
 from core.evidence.types import NOT_PROVIDED, Card, Field
 from dashboard import services
-from dashboard.palette import literal
 from dashboard.parts.failure import show_failure
 from dashboard.parts.identity import current_actor
+from dashboard.parts.text import literal
 
 
 def evidence_section(model: str, version: int) -> None:
@@ -70,4 +70,4 @@ def _card(card: Card) -> None:
 
 
 def _answer(field: Field) -> str:
-    return literal(field.value) if field.value else f"*{NOT_PROVIDED}*"
+    return literal(field.value, 2000) if field.value else f"*{NOT_PROVIDED}*"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SHOTS = Path(__file__).parents[2] / ".screenshots"
-PAGES = ("experiments", "compare", "pipeline", "lineage", "registry", "deploy", "drift")
+PAGES = ("experiments", "compare", "pipeline", "lineage", "registry", "deploy", "drift", "audit")
 SCREENS = {"light": (1440, 900, "light"), "dark": (1440, 900, "dark"), "phone": (390, 844, "light")}
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sqlite3
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ PAGES = {
     "/registry": "Registry",
     "/deploy": "Deploy",
     "/drift": "Drift",
+    "/audit": "Audit",
 }
 
 
@@ -156,6 +159,29 @@ def test_a_stale_page_does_not_act(demo_copy: Path, serve: Callable[..., str], o
     dialog.get_by_role("button", name=re.compile(r"Deploy v\d+ to production")).click()
     expect(page.locator('[data-testid="stAlert"]').first).to_be_visible()
     assert live(demo_copy, "biopsy-triage") == 2
+
+
+def test_the_chain_is_checked_with_one_click(
+    demo_copy: Path, serve: Callable[..., str], open_tab, tmp_path: Path
+) -> None:
+    """L9: a plain sentence; with an anchor file that was kept elsewhere, a cut tail is found too."""
+    tab = open_tab(serve(demo_copy))
+    page = tab.open("/audit")
+    page.get_by_role("button", name="Verify the chain").click()
+    expect(page.get_by_text(re.compile(r"All \d+ events are in order \(no anchor given"))).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Anchor").click()
+    anchor = tmp_path / "anchor.json"
+    download.value.save_as(anchor)
+    page.locator('input[type="file"]').set_input_files(anchor)
+    expect(page.get_by_text("anchor.json")).to_be_visible()
+    page.get_by_role("button", name="Verify the chain").click()
+    expect(page.get_by_text(re.compile(r"All \d+ events are in order and match the anchor"))).to_be_visible()
+    with closing(sqlite3.connect(demo_copy / "ledger.db")) as connection, connection:
+        connection.execute("DROP TRIGGER ledger_no_delete")
+        connection.execute("DELETE FROM ledger_events WHERE seq = (SELECT max(seq) FROM ledger_events)")
+    page.get_by_role("button", name="Verify the chain").click()
+    expect(page.get_by_text(re.compile("The tail is cut")).first).to_be_visible()
 
 
 def live(workspace: Path, model: str = "diagnosis-risk") -> int:

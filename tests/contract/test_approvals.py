@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from core.cli.main import app
 from core.errors import ApprovalMissing, BadInput, Conflict, Refused
 from core.ledger.events import DeputyNamed
+from core.ledger.schema import projection
 from core.registry import approvals
 from core.registry.policy import policy_of, publish, read_policy
 from core.registry.requests import approved_basis, judge
@@ -285,3 +287,18 @@ def test_the_command_line(tmp_path):
     assert [(item["model"], item["version"], item["state"]) for item in listed] == [("risk", 2, "approved")]
     assert run("promote", "risk", "--version", "2", "--reason", "approved")[1]["to_version"] == 2
     assert read_policy(tmp_path / "policy.yaml").name == "release"
+
+
+def test_an_approval_that_is_only_in_the_stored_state_releases_nothing(desk):
+    """Somebody with the database's password writes it beside the events: a release asks the events."""
+    found = ask(desk)
+    ledger = desk.ws.ledger
+    with ledger.database.writing() as connection:
+        forged = sa.func.replace(projection.c.value, '"needs":1', '"needs":0')
+        connection.execute(sa.update(projection).where(projection.c.part == "requests").values(value=forged))
+    again = desk.again()
+    assert judge(again.ws, again.ws.ledger.state().requests[found.request_id]).state == "approved"
+    with pytest.raises(ApprovalMissing, match="0 of 1"):
+        again.promote(2)
+    assert again.champion() is None
+    assert not again.ws.ledger.verify().ok

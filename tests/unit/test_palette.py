@@ -83,9 +83,3 @@ def test_text_can_be_read_and_series_can_be_seen(colors: palette.Palette) -> Non
     assert contrast(colors.muted, colors.background) >= 4.5
     for color in (*colors.series, colors.good, colors.warn, colors.bad, colors.unknown):
         assert contrast(color, colors.background) >= 3, color
-
-
-def test_what_people_typed_is_no_markdown() -> None:
-    assert palette.literal("a ![x](http://e.example/x.png)\n# b") == (
-        r"a \!\[x\]\(http\://e.example/x.png\) \# b"
-    )
