@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from core.deploy.types import (
 from core.errors import Conflict, Unavailable
 from core.settings import Settings
 
+SERVER = "core.deploy.mlflow_server:app"
 PING_S = 2.0
 ROUTER_START_S = 5.0
 # What a scoring server needs to run; no credential and no tracking URI is handed on.
@@ -55,7 +57,7 @@ class EmbeddedEngine:
             processes.stop(stray)
         where.unlink(missing_ok=True)
         command = [sys.executable, "-m", "uvicorn", "--uds", str(where), "--log-level", "warning"]
-        command += ["--no-access-log", "core.deploy.mlflow_server:app"]
+        command += ["--no-access-log", SERVER]
         environment = self._environment() | {
             "__pyfunc_model_path__": str(artifact.directory),
             "MODELDESK_VERSION": str(version),
@@ -138,7 +140,7 @@ class EmbeddedEngine:
         text = haproxy.render(endpoints, self.folder)
         if self._config.is_file() and self._config.read_text(encoding="utf-8") == text:
             return False
-        draft = self._config.with_suffix(f".{os.getpid()}.tmp")
+        draft = self._config.with_suffix(f".{uuid.uuid4().hex[:8]}.tmp")
         with draft.open("w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()

@@ -59,7 +59,8 @@ backend e{id}
     option http-buffer-request
     option httpchk GET /pulse
     http-check expect status 200
-    default-server check inter 500ms fastinter 100ms rise 1 fall 2 observe layer4 error-limit 1 on-error mark-down
+    default-server check inter 500ms fastinter 100ms downinter 100ms rise 1 fall 2
+    default-server observe layer4 error-limit 1 on-error mark-down
 {servers}
     server previous unix@{folder}/{id}-p.sock backup
 
@@ -88,6 +89,9 @@ def runtime_commands(endpoint: Endpoint) -> tuple[str, ...]:
         commands.append(f"set server e{name}/{slot} state {'ready' if occupied else 'maint'}")
         fallback = int(slot == endpoint.previous)
         commands.append(f"set server p{name}/{slot} weight {fallback}")
+    if endpoint.previous is not None:
+        # Until its next check the way back would count as down, and a model that dies right after a switch be lost.
+        commands.append(f"set server e{name}/previous health up")
     return tuple(commands)
 
 

@@ -154,16 +154,15 @@ class Journal:
             writes.complete_messages(connection, operation.id, verified=True, seconds=dict(seconds))
         return self.operation(operation.id)
 
-    def orphans(self) -> tuple[Operation, ...]:
-        """Running operations whose process is gone."""
+    def running(self) -> tuple[Operation, ...]:
+        """Operations under way, without their steps."""
         query = sa.select(_ops).where(_ops.c.state == OperationState.RUNNING)
         with self._database.reading() as connection:
-            running = [] if connection is None else connection.execute(query).all()
-        return tuple(rows.operation(row) for row in running if not _owner_alive(row))
+            return () if connection is None else tuple(map(rows.operation, connection.execute(query)))
 
     def abort_orphans(self) -> tuple[Operation, ...]:
         """Mark operations whose process is gone as ABORTED; gives back those as they are now."""
-        if not self.orphans():
+        if not self.running():
             return ()
         with self._database.writing() as connection:
             running = connection.execute(sa.select(_ops).where(_ops.c.state == OperationState.RUNNING)).all()
@@ -202,10 +201,10 @@ class Journal:
         return replace(self.operation(row.id), repeated=True) if row else None
 
     def operations(self, key: EndpointKey | None = None, limit: int = 50) -> tuple[Operation, ...]:
-        """Operations, newest first, without their steps."""
+        """Operations, newest first, without their steps; of one endpoint by epoch, which no clock can turn back."""
         query = sa.select(_ops).order_by(_ops.c.started_at.desc()).limit(limit)
         if key is not None:
-            query = query.where(*rows.same(_ops, key))
+            query = sa.select(_ops).where(*rows.same(_ops, key)).order_by(_ops.c.epoch.desc()).limit(limit)
         with self._database.reading() as connection:
             return () if connection is None else tuple(map(rows.operation, connection.execute(query)))
 

@@ -12,7 +12,6 @@ from core.deploy.types import (
     Endpoint,
     EndpointStatus,
     Health,
-    OperationState,
     Request,
     Served,
     SlotName,
@@ -42,7 +41,7 @@ def observe(ws: Workspace) -> tuple[EndpointStatus, ...]:
         recent = desk.engine.recent()
     except Unavailable:
         recent = ()
-    running = {op.key: op for op in desk.journal.operations() if op.state is OperationState.RUNNING}
+    running = {operation.key: operation for operation in desk.journal.running()}
     statuses = (_status(desk, endpoint, recent) for endpoint in endpoints)
     return tuple(replace(status, running=running.get(status.key)) for status in statuses)
 

@@ -19,7 +19,7 @@ from core.errors import ModelDeskError, Unavailable
 
 START_S = 120.0
 ANSWER_S = 10.0
-CALLS = 50
+CALLS, ROUNDS = 50, 3
 SLOWEST_P99_S = 1.0
 # A candidate may be this much slower than live at the 99th percentile, plus what a busy machine adds by chance.
 SLOWER_FACTOR, SLOWER_S = 2.0, 0.05
@@ -147,6 +147,17 @@ def _missing_column(
 
 
 def _latency(
+    engine: Engine, endpoint: Endpoint, name: SlotName, live: Slot | None, example: Mapping[str, Any]
+) -> Check:
+    """The p99 of 50 calls is their slowest: only a candidate that is too slow each time is called slow."""
+    for _ in range(ROUNDS):
+        check = _timed(engine, endpoint, name, live, example)
+        if check.verdict is Verdict.PASS:
+            break
+    return check
+
+
+def _timed(
     engine: Engine, endpoint: Endpoint, name: SlotName, live: Slot | None, example: Mapping[str, Any]
 ) -> Check:
     """Both are asked in turn, so that both meet the same busy or quiet machine."""

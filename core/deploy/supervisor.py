@@ -90,7 +90,7 @@ class Supervisor:
         self._prune(endpoints)
 
     def _busy(self) -> frozenset[EndpointKey]:
-        return frozenset(op.key for op in self._desk.journal.operations() if op.finished_at is None)
+        return frozenset(operation.key for operation in self._desk.journal.running())
 
     def _look_after(self, endpoint: Endpoint, slot: Slot) -> None:
         place = (endpoint.key, slot.name)

@@ -61,6 +61,8 @@ def verify(desk: Desk, endpoint: Endpoint, slot: Slot) -> str:
             answer = desk.engine.ask(endpoint, example, ASK_S)
         except Unavailable as error:
             said = error.what
+            if not desk.engine.router_alive():
+                settle(desk)
             time.sleep(0.02)
             continue
         if answer.version == slot.version and answer.status == 200:

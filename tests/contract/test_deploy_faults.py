@@ -1,0 +1,385 @@
+"""What goes wrong at 3 a.m., done for real: each row of the failure table that no other test has."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from core.access import local_actor
+from core.deploy import database, processes, supervisor
+from core.deploy.observe import observe
+from core.deploy.supervisor import Supervisor
+from core.deploy.types import Health, OperationState
+from core.errors import Conflict, IntegrityFailure, ModelDeskError, Refused, Unavailable
+from core.registry.freezes import lift
+from core.workspace import Workspace, open_workspace
+from tests.cheap_workspace import EXAMPLE, KEY, MODEL, cheap_workspace, go_back, says, ship
+from tests.deploy_workspace import wait_until
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def ws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """v2 is live and v1 warm behind it; every test leaves it so."""
+    with cheap_workspace(tmp_path_factory.mktemp("faults"), versions=4) as ws:
+        ship(ws, 1)
+        ship(ws, 2)
+        yield ws
+
+
+@pytest.fixture(autouse=True)
+def as_before(ws: Workspace) -> Iterator[None]:
+    yield
+    thaw(ws)
+    ship(ws, 1)
+    ship(ws, 2)
+    assert says(ws) == 2
+
+
+def thaw(ws: Workspace) -> None:
+    if ws.ledger.state().freeze(MODEL, "production"):
+        lift(ws, MODEL, "production", local_actor(ws.settings), "tested")
+
+
+def until_served(ws: Workspace, version: int, said: list[str] | None = None) -> Supervisor:
+    """deployd's rounds until ``version`` answers."""
+    deployd = Supervisor(ws.deployments, (said if said is not None else []).append)
+
+    def served() -> bool:
+        deployd.safe_tick()
+        return says(ws) == version
+
+    wait_until(served)
+    return deployd
+
+
+@contextmanager
+def load(ws: Workspace) -> Iterator[Counter[str]]:
+    """A client that asks without a pause; counts answering versions and lost requests by time."""
+    desk, seen, stop = ws.deployments, Counter(), threading.Event()
+    endpoint = desk.store.endpoint(KEY)
+
+    def client() -> None:
+        while not stop.is_set():
+            try:
+                answer = desk.engine.ask(endpoint, EXAMPLE, 10)
+                seen[f"v{answer.version}" if answer.status == 200 else "lost"] += 1
+            except Unavailable:
+                seen["lost"] += 1
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_the_live_model_dies_and_the_previous_one_answers_within_a_second(ws: Workspace) -> None:
+    victim = ws.deployments.store.endpoint(KEY).slot_of(2)
+    with load(ws) as seen:
+        wait_until(lambda: seen["v2"] > 20)
+        os.kill(victim.process.pid, signal.SIGKILL)
+        begin = time.monotonic()
+        wait_until(lambda: seen["v1"] > 0)
+        assert time.monotonic() - begin < 1
+        wait_until(lambda: observe(ws)[0].health is Health.FAILED_OVER)
+        said: list[str] = []
+        until_served(ws, 2, said)
+    assert seen["lost"] == 0
+    assert any("v2 of risk/production had died: started again" in line for line in said)
+    after = ws.deployments.store.endpoint(KEY).slot_of(2)
+    assert (after.version, after.restarts) == (2, victim.restarts + 1)
+    changed = ws.ledger.records(kinds=("serving_changed",))
+    assert {record.actor.name for record in changed} == {"deployd"}
+    said_to_answer = {(record.payload["health"], record.payload["answering_version"]) for record in changed}
+    assert ("failed over", 1) in said_to_answer
+
+
+def test_the_live_model_hangs_and_is_started_again(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "HANGS_S", 0.5)
+    victim = ws.deployments.store.endpoint(KEY).slot_of(2).process
+    deployd = until_served(ws, 2)
+    os.kill(victim.pid, signal.SIGSTOP)
+    wait_until(lambda: says(ws) == 1)
+
+    def replaced() -> bool:
+        deployd.safe_tick()
+        return ws.deployments.store.endpoint(KEY).slot_of(2).process != victim
+
+    wait_until(replaced)
+    assert not processes.alive(victim)
+    until_served(ws, 2)
+
+
+def test_the_router_dies_and_comes_back_with_its_weights(ws: Workspace) -> None:
+    router = ws.deployments.engine._router_process()
+    os.kill(router.pid, signal.SIGKILL)
+    wait_until(lambda: not processes.alive(router))
+    said: list[str] = []
+    until_served(ws, 2, said)
+    assert "the router is down: starting it from the recorded state" in said
+    assert observe(ws)[0].traffic == {2: 1.0}
+
+
+def test_a_rollback_starts_a_dead_router_itself(ws: Workspace) -> None:
+    router = ws.deployments.engine._router_process()
+    os.kill(router.pid, signal.SIGKILL)
+    wait_until(lambda: not processes.alive(router))
+    assert go_back(ws).verified and says(ws) == 1
+
+
+def test_a_machine_that_starts_anew_without_mlflow(ws: Workspace) -> None:
+    desk, hidden = ws.deployments, ws.root / "mlflow-away"
+    (ws.root / "mlflow").rename(hidden)
+    try:
+        for slot in desk.store.endpoint(KEY).slots:
+            os.kill(slot.process.pid, signal.SIGKILL)
+        os.kill(desk.engine._router_process().pid, signal.SIGKILL)
+        for socket_file in desk.engine.folder.glob("*.sock"):
+            socket_file.unlink()
+        fresh = open_workspace(ws.root)
+        until_served(fresh, 2)
+        wait_until(lambda: observe(fresh)[0].previous_warm)
+        assert go_back(fresh).verified and says(fresh) == 1
+        assert {message.kind for message in fresh.deployments.outbox.pending()} == {"alias"}
+    finally:
+        hidden.rename(ws.root / "mlflow")
+    until_served(open_workspace(ws.root), 1)
+    assert open_workspace(ws.root).registry.model(MODEL).aliases["champion"] == 1
+
+
+def test_rollback_from_the_command_line_while_everything_else_is_down(ws: Workspace) -> None:
+    environment = os.environ | {"MODELDESK_MLFLOW__TRACKING_URI": f"http://127.0.0.1:{_closed_port()}"}
+    command = [
+        sys.executable,
+        "-m",
+        "core",
+        "rollback",
+        MODEL,
+        "--reason",
+        "night",
+        "--workspace",
+        str(ws.root),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "not told yet, deployd will try again" in done.stderr
+    assert says(ws) == 1
+    with pytest.raises(Refused, match="frozen"):
+        ship(ws, 3)
+
+
+def test_the_port_is_taken(ws: Workspace) -> None:
+    desk = ws.deployments
+    port = desk.store.endpoint(KEY).port
+    desk.engine.stop_router()
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        thief.bind(("127.0.0.1", port))
+        thief.listen()
+        said: list[str] = []
+        Supervisor(desk, said.append).safe_tick()
+        assert any(f"Port {port} of risk/production is taken" in line for line in said)
+    until_served(ws, 2)
+
+
+def test_two_operators_and_a_ci_job_at_once(ws: Workspace) -> None:
+    def attempt(work: Callable[[Workspace], object]) -> str:
+        try:
+            work(open_workspace(ws.root))
+        except (Conflict, Refused) as error:
+            return type(error).__name__
+        return "done"
+
+    works = (go_back, go_back, lambda own: ship(own, 3, expects=2))
+    for _ in range(3):
+        before = len(ws.deployments.journal.operations(KEY))
+        with ThreadPoolExecutor(3) as pool:
+            outcomes = list(pool.map(attempt, works))
+        live = ws.deployments.store.endpoint(KEY).live_version
+        assert outcomes[:2].count("done") == 1, outcomes
+        assert says(ws) == live
+        assert live == 1 or outcomes[2] == "done"
+        operations = ws.deployments.journal.operations(KEY)
+        assert not [op for op in operations if op.state is OperationState.RUNNING]
+        assert len(operations) > before
+        thaw(ws)
+        ship(ws, 1)
+        ship(ws, 2)
+
+
+def test_a_locked_database_delays_a_rollback_and_changes_nothing(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database.DeployDatabase, "wait_s", 0.5)
+    own = open_workspace(ws.root)
+    with sqlite3.connect(ws.root / "deploy.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match="locked"):
+            go_back(own)
+        assert says(ws) == 2
+        other.execute("ROLLBACK")
+    other.close()
+    assert go_back(own).verified and says(ws) == 1
+
+
+def test_a_full_disk_refuses_and_what_serves_goes_on(ws: Workspace) -> None:
+    """A process that may not write a byte more, as on a full disk; the next one that may goes back."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            go_back(open_workspace(ws.root))
+        except ModelDeskError as error:
+            os.write(write, f"{type(error).__name__}: {error.what}".encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    os.waitpid(pid, 0)
+    with os.fdopen(read) as said:
+        text = said.read()
+    assert text.startswith("Unavailable: The deployment database did not answer")
+    assert says(ws) == 2
+    assert go_back(ws).verified and says(ws) == 1
+
+
+def test_a_clock_that_was_set_back_does_not_stop_a_rollback(ws: Workspace) -> None:
+    ship(ws, 3)
+    assert go_back(ws).to_version == 2
+    processes_before = [slot.process for slot in ws.deployments.store.endpoint(KEY).slots]
+    with time_machine.travel(datetime.now(UTC) - timedelta(hours=2), tick=True):
+        thaw(ws)
+        assert all(processes.alive(process) for process in processes_before)
+        assert go_back(ws, to="3").verified and says(ws) == 3
+        assert ws.deployments.journal.operations(KEY, limit=1)[0].to_version == 3
+        deployd = Supervisor(ws.deployments, lambda said: None)
+        deployd.tick()
+    now = ws.deployments.store.endpoint(KEY)
+    assert {slot.process for slot in now.slots} <= set(processes_before)
+
+
+def test_a_changed_byte_in_the_cache_is_never_started(ws: Workspace) -> None:
+    desk = ws.deployments
+    endpoint = desk.store.endpoint(KEY)
+    slot = endpoint.slot_of(1)
+    file = slot.artifact.directory / "model.skops"
+    good = file.read_bytes()
+    file.write_bytes(good + b"x")
+    os.kill(slot.process.pid, signal.SIGKILL)
+    wait_until(lambda: not processes.alive(slot.process))
+    try:
+        said: list[str] = []
+        Supervisor(desk, said.append).safe_tick()
+        assert any("changed: digest" in line for line in said)
+        with pytest.raises(IntegrityFailure, match=r"v1 cannot serve: .*changed"):
+            go_back(ws, to="1")
+        assert says(ws) == 2
+    finally:
+        file.write_bytes(good)
+
+
+def test_a_cold_target_is_started_and_said_to_be_cold(ws: Workspace) -> None:
+    from core.deploy.rollback import plan_rollback
+
+    ship(ws, 3)
+    ship(ws, 2)
+    desk = ws.deployments
+    endpoint = desk.store.endpoint(KEY)
+    assert endpoint.slot_of(1) is None or not desk.engine.alive(endpoint, endpoint.slot_of(1))
+    plan = plan_rollback(desk, MODEL, "production", "1")
+    assert not plan.target.warm and "It is cold" in plan.steps[0]
+    done = go_back(ws, to="1")
+    assert [step.name for step in done.steps] == ["start", "switch", "verify"]
+    assert says(ws) == 1
+
+
+def test_what_deployd_read_earlier_does_not_undo_a_rollback(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """deployd reads the state, a rollback is decided and switched, deployd goes on with what it read."""
+    from core.deploy import traffic
+
+    desk = ws.deployments
+    stale = desk.store.endpoints()
+    assert go_back(ws).verified
+    read = iter([stale])
+    fresh = desk.store.endpoints
+    monkeypatch.setattr(desk.store, "endpoints", lambda: next(read, None) or fresh())
+    traffic.settle(desk)
+    monkeypatch.undo()
+    assert says(ws) == 1 and observe(ws)[0].traffic == {1: 1.0}
+
+
+def test_an_untold_freeze_binds_all_the_same(ws: Workspace) -> None:
+    """The ledger could not be written when the rollback ended; the next deployment tells it first."""
+    from core.deploy import outbox
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "deliver", lambda *args: ())
+        go_back(ws)
+    assert not ws.ledger.state().freeze(MODEL, "production")
+    with pytest.raises(Refused, match="frozen"):
+        ship(ws, 3)
+    assert says(ws) == 1
+
+
+def test_what_was_approved_is_what_is_served(ws: Workspace) -> None:
+    """An approval names the digest of its files; a warm slot that holds other files is no substitute."""
+    from core.deploy import rollout
+    from core.registry.gatekeeper import Basis
+
+    approved = Basis("approved", "r1", 1, sha256="0" * 64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rollout, "basis_for", lambda *args: approved)
+        for version in (1, 3):  # warm, cold
+            with pytest.raises(IntegrityFailure, match="not those that were approved"):
+                ship(ws, version)
+    assert says(ws) == 2
+
+
+def test_the_unit_names_this_workspace(ws: Workspace) -> None:
+    command = [sys.executable, "-m", "core", "deployd", "unit", "--workspace", str(ws.root)]
+    text = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True).stdout
+    assert f"ExecStart={sys.executable} -m core deployd run --workspace {ws.root}" in text
+    assert "KillMode=process" in text and "Restart=always" in text
+
+
+def test_a_pre_empted_deployment_says_so(ws: Workspace) -> None:
+    """A rollback during the watch after a switch wins; the deployment is told, and changes nothing after it."""
+    own = open_workspace(ws.root)
+    patient = own.settings.deploy.model_copy(update={"bake_s": 20.0})
+    baking = Workspace(own.settings.model_copy(update={"deploy": patient}))
+    with ThreadPoolExecutor(1) as pool:
+        deployment = pool.submit(ship, baking, 3)
+        wait_until(lambda: says(ws) == 3)
+        assert go_back(ws, to="2").verified
+        with pytest.raises(Conflict, match="rollback of risk/production took over"):
+            deployment.result(20)
+    assert says(ws) == 2
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
