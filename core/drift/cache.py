@@ -16,10 +16,12 @@ import numpy as np
 
 from core.drift.kinds import Family
 from core.drift.profile import Profile
+from core.drift.statistics.wasserstein import Sums
 from core.drift.types import ColumnKind
 
-_FORMAT = 1
+_FORMAT = 2
 _ARRAYS = ("values", "counts", "keys")
+_SUMS = "totals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,18 @@ class ProfileCache:
         try:
             facts = json.loads(base.with_suffix(".json").read_text(encoding="utf-8"))
             arrays = {
-                name: np.load(base.with_suffix(f".{name}.npy"), mmap_mode="r") for name in facts.pop("arrays")
+                name: np.asarray(np.load(base.with_suffix(f".{name}.npy"), mmap_mode="r"))
+                for name in facts.pop("arrays")
             }
         except (OSError, ValueError, KeyError):
             return None  # absent, or cut short by a crash: profile again
-        levels = facts.pop("levels")
+        levels, totals = facts.pop("levels"), arrays.pop(_SUMS, None)
+        centre, deviation = facts.pop("centre"), facts.pop("deviation")
         return Profile(
             **facts
             | {"kind": ColumnKind(facts["kind"]), "family": Family(facts["family"])}
             | {"levels": None if levels is None else np.array(levels, dtype=object)}
+            | {"kept_sums": None if totals is None else Sums(centre, totals, deviation)}
             | arrays
         )
 
@@ -50,6 +55,9 @@ class ProfileCache:
         """Keep ``profile``; a folder that cannot be written to is no failure, only slower next time."""
         base = self._base(file, column, override)
         arrays = {name: getattr(profile, name) for name in _ARRAYS if getattr(profile, name) is not None}
+        known = profile.kept_sums
+        if known is not None:
+            arrays[_SUMS] = known.totals
         facts = {
             "name": profile.name,
             "kind": profile.kind.value,
@@ -59,6 +67,8 @@ class ProfileCache:
             "missing": profile.missing,
             "parsed": profile.parsed,
             "levels": None if profile.levels is None else profile.levels.tolist(),
+            "centre": known.centre if known else 0.0,
+            "deviation": known.deviation if known else 0.0,
             "arrays": list(arrays),
         }
         try:

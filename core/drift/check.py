@@ -92,7 +92,11 @@ def _examine(
         column = right.column(name)
         hashes.add(column)
         seen = profile_like(known, column)
-        return Evidence(known, seen, statistics(known, seen), quality(known, seen, now))
+        found, facts = statistics(known, seen), quality(known, seen, now)
+        # Without their arrays: all columns' evidence is held until every column has been seen.
+        return Evidence(
+            known.outline, seen.outline, found, facts, 0 if seen.levels is None else len(seen.levels)
+        )
     except (pa.ArrowException, ValueError, TypeError, ArithmeticError, OSError) as error:
         # The message may quote a value, so only its type is told.
         reason = f"the column could not be read ({type(error).__name__})"
@@ -108,6 +112,8 @@ def reference_profile(
     kept = cache.load(source.files[0], name, override)
     if kept is None:
         kept = profile_reference(name, source.column(name), override)
+        if kept.values is not None and kept.kind is not ColumnKind.DATETIME:
+            kept = replace(kept, kept_sums=kept.sums)
         cache.store(source.files[0], name, override, kept)
     return kept
 

@@ -13,7 +13,6 @@ from core.drift.profile import Profile
 from core.drift.statistics.chi_square import chi_square
 from core.drift.statistics.hellinger import hellinger
 from core.drift.statistics.jensen_shannon import jensen_shannon
-from core.drift.statistics.ks import ranks
 from core.drift.statistics.ks import test as ks_test
 from core.drift.statistics.proportions import two_proportions
 from core.drift.statistics.psi import noise_floor, psi
@@ -44,16 +43,14 @@ def _ordered(reference: Profile, current: Profile) -> Statistics:
     with_missing = _with_missing(p, q, reference, current)
     few = _few_values(reference.values, current.values)
     index, floor = _psi(*with_missing)
-    places = ranks(reference.values, current.values)
-    all_finite = len(finite[0]) + len(finite[1]) == reference.present + current.present
     return Statistics(
-        ks=ks_test(places),
+        ks=ks_test(reference.values, current.values),
         chi2=chi_square(*few) if few else None,
         psi=index,
         psi_noise_floor=floor,
         jensen_shannon=jensen_shannon(p, q),
         hellinger=hellinger(p, q),
-        wasserstein_normed=normed(*finite, places if all_finite else None),
+        wasserstein_normed=normed(*finite, reference.sums),
         total_variation=total_variation(*few) if few else None,
         l_infinity=l_infinity(*few) if few else None,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.drift.profile import doubles
 from core.drift.types import SchemaFinding, Severity
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ def _codes(column: pa.ChunkedArray) -> np.ndarray | None:
     import pyarrow.types as t
 
     if t.is_floating(column.type) or t.is_integer(column.type):
-        values = column.cast(pa.float64(), safe=False).to_numpy()
-        return np.ascontiguousarray(values, dtype=np.float64).view(np.uint64)
+        numbers = column.cast(pa.float64(), safe=False)
+        return doubles(numbers.fill_null(math.nan) if numbers.null_count else numbers).view(np.uint64)
     if t.is_nested(column.type) or t.is_null(column.type):
         return None
     if not t.is_dictionary(column.type):

@@ -26,12 +26,16 @@ _UNTESTED = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found for one column, before it is known how many other columns were asked."""
+    """What was found for one column, before it is known how many other columns were asked.
+
+    The profiles are outlines; ``levels`` is how many different levels current holds.
+    """
 
     reference: Profile
     current: Profile
     statistics: Statistics
     quality: Quality
+    levels: int = 0
 
 
 def _decision(item: Evidence) -> tuple[str, float, float] | None:
@@ -44,9 +48,9 @@ def _decision(item: Evidence) -> tuple[str, float, float] | None:
     found = item.statistics
     if found.chi2 is not None and found.total_variation is not None:
         pvalue, new = found.chi2.pvalue, item.quality.new_levels
-        if new and item.current.levels is not None:
+        if new:
             reference, current = item.reference.present, item.current.present
-            surprise = len(item.current.levels) * all_in_one(new[0].count, reference, current)
+            surprise = item.levels * all_in_one(new[0].count, reference, current)
             pvalue = min(1.0, 2 * min(pvalue, surprise))
         return "chi2", pvalue, found.total_variation
     if found.ks is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.drift.csv_file import parse_numbers
 from core.drift.kinds import Family, family, numeric_kind, text_kind
+from core.drift.statistics.wasserstein import Sums, sums
 from core.drift.types import ColumnKind
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class Profile:
 
     ``values`` are ascending doubles without NaN (numbers, or seconds since 1970 for times); ``levels`` and
     ``counts`` belong together; ``keys`` are ascending 64-bit hashes of identifiers, so that no identifier
-    is ever kept. Exactly one of the three is set for a column with data that can be compared.
+    is ever kept. Exactly one of the three is set for a column with data that can be compared. ``kept_sums`` are what
+    the Wasserstein distance needs of ``finite``, where they were worked out before.
     """
 
     name: str
@@ -38,11 +40,17 @@ class Profile:
     counts: np.ndarray | None = None
     keys: np.ndarray | None = None
     parsed: bool = False
+    kept_sums: Sums | None = None
 
     @property
     def present(self) -> int:
         """Rows that hold a value."""
         return self.rows - self.missing
+
+    @property
+    def outline(self) -> Profile:
+        """The same without its arrays."""
+        return replace(self, values=None, levels=None, counts=None, keys=None, kept_sums=None)
 
     @property
     def finite(self) -> np.ndarray:
@@ -51,6 +59,11 @@ class Profile:
             return np.empty(0)
         low = np.searchsorted(self.values, -np.inf, side="right")
         return self.values[low : np.searchsorted(self.values, np.inf, side="left")]
+
+    @property
+    def sums(self) -> Sums:
+        """What the Wasserstein distance needs of the finite values."""
+        return self.kept_sums or sums(self.finite)
 
     @property
     def infinite(self) -> int:
@@ -132,13 +145,27 @@ def _doubles(column: pa.ChunkedArray) -> np.ndarray:
         column = column.cast(pa.int8())
     if not pa.types.is_float64(column.type):
         column = column.cast(pa.float64(), safe=False)
-    return column.to_numpy()
+    return doubles(column)
+
+
+def doubles(column: pa.ChunkedArray) -> np.ndarray:
+    """A float64 column as one new array; what lies under a null is undefined.
+
+    Read from Arrow's buffers, since ``to_numpy`` of a column imports pandas: half of a small check's time and memory.
+    """
+    parts = [
+        np.frombuffer(chunk.buffers()[1], dtype=np.float64, count=len(chunk), offset=8 * chunk.offset)
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
 def _ordered(
     name: str, column: pa.ChunkedArray, kind: ColumnKind, numbers: pa.ChunkedArray, *, parsed: bool = False
 ) -> Profile:
-    values = np.sort(_doubles(numbers))
+    values = _doubles(numbers)
+    values.sort()
     # NaN sorts behind everything, so one search finds where the numbers end.
     values = values[: np.searchsorted(values, np.nan)]
     missing = len(column) - len(values)
@@ -164,8 +191,6 @@ def _numbers(name: str, column: pa.ChunkedArray) -> Profile:
 
 
 def _with(profile: Profile, kind: ColumnKind, **changes: object) -> Profile:
-    from dataclasses import replace
-
     return replace(profile, kind=kind, **changes)
 
 

@@ -1,16 +1,20 @@
-"""Drift, measured: ratios to the floor and to SciPy's loop, memory, false alarms and power.
+"""Drift, measured: ratios to the floor, to SciPy and to the peers, memory, scale, the page, false alarms and power.
 
 Run: python tests/bench/bench_drift.py  (CPU seconds, medians of three rounds taken in turn)
+The peers run in environments of their own where MODELDESK_PEERS names a folder that holds them: ``evd`` with
+evidently==0.7.23 and pandas==3.0.6, ``nml`` with nannyml==0.13.1 and statsmodels. Without it their ratios are quoted.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +24,45 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from core.drift.cache import ProfileCache
-from core.drift.check import check
+from core.drift.check import check, reference_profile
+from core.drift.monitor import monitor_report
 from core.drift.policy import load_policy
+from core.drift.profile import profile_like
+from core.drift.sources import open_source
+from core.drift.statistics.ks import test as ks_test
+from core.drift.watched import open_watched, trend_of
+from core.workspace import open_workspace
 
 NUMBERS = [f"n{number}" for number in range(20)]
 LEVELS = [f"c{number}" for number in range(5)]
 PLANTED = 5
-EVIDENTLY_TO_FLOOR = 48.5 / 1.39
-"""Quoted, not run here (it does not import beside our pandas): CPU seconds of Evidently's DataDriftPreset over
-those of read and sort, from one run of November 2026 on tables of this size."""
+EVIDENTLY_TO_FLOOR, NANNYML_TO_FLOOR, EVIDENTLY_MB = 48.5 / 1.39, 5.3 / 1.39, 1415
+"""Quoted where the peers are not run: CPU seconds over those of read and sort, from runs of November 2026 on tables
+of this size (Evidently DataDriftPreset; NannyML KS without binning), and Evidently's peak memory."""
+EVIDENTLY = """
+import resource, sys, time, pandas as pd
+from evidently import Report
+from evidently.presets import DataDriftPreset
+left, right = (pd.read_parquet(path) for path in sys.argv[1:3])
+begin = time.process_time()
+Report([DataDriftPreset()]).run(current_data=right, reference_data=left)
+print(time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+NANNYML = """
+import resource, sys, time, warnings, pandas as pd
+warnings.simplefilter("ignore")
+from nannyml import UnivariateDriftCalculator
+left, right = (pd.read_parquet(path) for path in sys.argv[1:3])
+names = [name for name in left if name.startswith("n")]
+begin = time.process_time()
+calculator = UnivariateDriftCalculator(
+    column_names=names, continuous_methods=["kolmogorov_smirnov"], chunk_number=1,
+    computation_params={"kolmogorov_smirnov": {"calculation_method": "exact"}},
+)
+calculator.fit(left)
+calculator.calculate(right)
+print(time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
 
 
 def table(rng: np.random.Generator, rows: int, shift: float, names: list[str]) -> pa.Table:
@@ -74,30 +108,145 @@ def medians(tasks: dict[str, Callable[[], object]], rounds: int = 3) -> dict[str
     return {name: statistics.median(values) for name, values in taken.items()}
 
 
+def ks_alone(files: tuple[Path, Path], cache: ProfileCache | None) -> None:
+    """Exact D and p of the numeric columns, nothing else."""
+    reference, current = map(open_source, files)
+    for name in NUMBERS:
+        known = reference_profile(reference, name, None, cache)
+        ks_test(known.values, profile_like(known, current.column(name)).values)
+
+
+def peer(name: str, code: str, files: tuple[Path, Path]) -> tuple[float, int] | None:
+    """CPU seconds and peak MB of a peer in its own environment; None where there is none."""
+    python = Path(os.environ.get("MODELDESK_PEERS", "-"), name, "bin", "python")
+    if not python.exists():
+        return None
+    done = subprocess.run([python, "-c", code, *files], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"{name} did not run: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        return None
+    seconds, megabytes = done.stdout.split()[-2:]
+    return float(seconds), int(megabytes)
+
+
 def speed(folder: Path) -> None:
+    """The large check against the floor, SciPy and the peers."""
     rng = np.random.default_rng(0)
     for side, rows, shift in (("reference", 1_000_000, 0.0), ("current", 200_000, 0.3)):
         pq.write_table(table(rng, rows, shift, NUMBERS), folder / f"{side}.parquet")
     files = folder / "reference.parquet", folder / "current.parquet"
     cache = ProfileCache(folder / "cache")
     check(*files, cache=cache)
-    print("| 1M x 25 against 200k x 25 | CPU s | ratio to the floor |\n| --- | --- | --- |")
     found = medians(
         {
             "floor: read, sort, merge": lambda: floor(folder),
             "everything the page shows": lambda: check(*files),
             "the same, reference profile cached": lambda: check(*files, cache=cache),
+            "exact KS alone": lambda: ks_alone(files, None),
+            "exact KS alone, reference profile cached": lambda: ks_alone(files, cache),
             "SciPy ks_2samp loop, KS alone": lambda: scipy_loop(folder),
         }
     )
     base = found["floor: read, sort, merge"]
+    print("| 1M x 25 against 200k x 25 | CPU s | ratio to the floor |\n| --- | --- | --- |")
     for name, seconds in found.items():
         print(f"| {name} | {seconds:.2f} | {seconds / base:.2f} |")
-    print(f"| Evidently DataDriftPreset (quoted from another run) | - | {EVIDENTLY_TO_FLOOR:.1f} |")
+    evidently, nannyml = peer("evd", EVIDENTLY, files), peer("nml", NANNYML, files)
+    for name, measured, quoted in (
+        ("Evidently DataDriftPreset", evidently, EVIDENTLY_TO_FLOOR),
+        ("NannyML KS, exact", nannyml, NANNYML_TO_FLOOR),
+    ):
+        seconds, how = (measured[0], "run") if measured else (quoted * base, "quoted")
+        print(f"| {name} ({how}) | {seconds:.2f} | {seconds / base:.2f} |")
+    everything, alone = found["everything the page shows"], found["exact KS alone"]
+    cached, scipy = found["the same, reference profile cached"], found["SciPy ks_2samp loop, KS alone"]
+    against_evidently = (evidently[0] if evidently else EVIDENTLY_TO_FLOOR * base) / everything
+    against_nannyml = (nannyml[0] if nannyml else NANNYML_TO_FLOOR * base) / alone
+    print("\n| reach | measured |\n| --- | --- |")
+    print(f"| everything >= 25 times faster than Evidently | {against_evidently:.1f} |")
+    print(f"| exact KS >= 2 times faster than NannyML | {against_nannyml:.1f} |")
+    print(f"| everything, cached, >= 6 times faster than SciPy's KS | {scipy / cached:.1f} |")
+    print(f"| everything <= 1.5 times the floor | {everything / base:.2f} |")
+    peak, theirs = memory(folder), (evidently or (0, EVIDENTLY_MB))[1]
+    print(f"| peak memory <= 0.3 times Evidently's {theirs} MB | {peak} MB, {peak / theirs:.2f} |")
+    print("\n| 10k x 20 against 2k x 20, interactive < 150 ms | CPU ms |\n| --- | --- |")
     for label, shift in (("no drift", 0.0), ("5 columns moved", 0.3)):
-        small = table(rng, 10_000, 0.0, NUMBERS), table(rng, 2_000, shift, NUMBERS)
+        small = [
+            table(rng, rows, by, NUMBERS).select(NUMBERS) for rows, by in ((10_000, 0.0), (2_000, shift))
+        ]
         taken = medians({"check": lambda pair=small: check(*pair)})["check"]
-        print(f"| 10k x 25 against 2k, {label} | {taken:.3f} | - |")
+        print(f"| {label} | {1000 * taken:.0f} |")
+
+
+def memory(folder: Path) -> int:
+    """Peak MB of a process of its own that does nothing but the large check."""
+    code = (
+        "import resource, sys; from core.drift.check import check; check(sys.argv[1], sys.argv[2]);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    return int(_alone(code, *(folder / f"{side}.parquet" for side in ("reference", "current"))))
+
+
+def _alone(code: str, *arguments: object) -> str:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def by_day(folder: Path) -> None:
+    """Days of a million rows x 5 columns, each judged against one cached reference in one process."""
+    code = """
+import resource, sys, time, numpy as np, pyarrow as pa
+from core.drift.cache import ProfileCache
+from core.drift.check import check
+folder, days = sys.argv[1], int(sys.argv[2])
+cache, rng = ProfileCache(__import__("pathlib").Path(folder) / "cache"), np.random.default_rng(5)
+spent = 0.0
+for day in range(days):
+    table = pa.table({name: rng.normal(day / 500, 1, 1_000_000) for name in ("n0", "n1", "n2", "n3", "n4")})
+    begin = time.process_time()
+    check(f"{folder}/reference.parquet", table, cache=cache, columns=table.column_names)
+    spent += time.process_time() - begin
+    del table
+print(f"{spent:.1f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}")
+"""
+    print("\n| rows, by day | CPU s | s per 1M rows | peak MB (reach: < 2,000) |\n| --- | --- | --- | --- |")
+    for days in (5, 10, 50):
+        seconds, peak = _alone(code, folder, days).split()
+        print(f"| {days}M x 5 | {seconds} | {float(seconds) / days:.2f} | {peak} |", flush=True)
+
+
+def page(folder: Path) -> None:
+    """What the page needs for 25 columns x 60 days: everything once, then from what was kept."""
+    rng, root = np.random.default_rng(2), folder / "page"
+    (root / "log").mkdir(parents=True)
+    (root / "modeldesk.toml").write_text(
+        '[[monitors]]\nmodel = "m"\npredictions = "log"\nreference = "train.parquet"\n', encoding="utf-8"
+    )
+    pq.write_table(table(rng, 20_000, 0.0, NUMBERS), root / "train.parquet")
+    for day in range(60):
+        start, rows = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day), 2_000
+        log = table(rng, rows, day / 200, NUMBERS)
+        log = log.append_column("timestamp", pa.array([start] * rows)).append_column(
+            "score", pa.array(rng.random(rows))
+        )
+        log = log.append_column("request_id", pa.array([f"{day}-{row}" for row in range(rows)]))
+        pq.write_table(log, root / "log" / f"{start:%Y-%m-%d}.parquet")
+    ws, taken = open_workspace(root), {}
+    for round_ in ("first", "kept"):
+        for name, act in (
+            ("verdict", lambda: monitor_report(ws, "m")),
+            ("map of 25 columns x 60 windows", lambda: trend_of(open_watched(ws, "m"))),
+        ):
+            begin = time.process_time()
+            act()
+            taken[name, round_] = time.process_time() - begin
+    print(
+        "\n| the page, 25 columns x 60 windows | first look, CPU s | from kept profiles (reach: verdict < 1 s) |"
+    )
+    print("| --- | --- | --- |")
+    for name in ("verdict", "map of 25 columns x 60 windows"):
+        print(f"| {name} | {taken[name, 'first']:.2f} | {taken[name, 'kept']:.2f} |")
 
 
 def alarms() -> None:
@@ -120,24 +269,9 @@ def alarms() -> None:
             print(f"| {rows} | {name} | {false}% | {shares} |", flush=True)
 
 
-def memory(folder: Path) -> None:
-    """Peak of a process of its own that does nothing but the large check."""
-    code = (
-        "import resource, sys; from core.drift.check import check; check(sys.argv[1], sys.argv[2]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
-    )
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        *(str(folder / f"{side}.parquet") for side in ("reference", "current")),
-    ]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
-    print(f"\nPeak memory of the large check: {done.stdout.strip()} MB (Evidently's, quoted: 1,415 MB)")
-
-
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
         speed(Path(scratch))
-        memory(Path(scratch))
+        by_day(Path(scratch))
+        page(Path(scratch))
     alarms()

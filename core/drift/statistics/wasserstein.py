@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from core.drift.statistics.ks import Ranks, ranks
 from core.drift.thresholds import Threshold
 
 NAME = "wasserstein_normed"
@@ -17,47 +18,99 @@ _OUTLIER_RATIO = 10.0
 """A standard deviation over ten times the quartile-based one is made by outliers, not by spread."""
 
 
-def distance(found: Ranks) -> float:
-    """The mean distance that rows must move to turn one finite sample into the other; NaN when one is empty.
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """Of ascending finite values: one in the middle, the running sums of the distances from it, and the spread."""
 
-    Each value of the shorter array owns an equal stretch of the longer one. Inside it, values below and above
-    are told apart by rank and added up from running sums: linear time, no merging.
+    centre: float
+    totals: np.ndarray
+    deviation: float
+
+
+def sums(values: np.ndarray) -> Sums:
+    """The running sums of ascending values; what a cached reference need not work out again."""
+    if not len(values):
+        return Sums(0.0, np.zeros(1), 0.0)
+    centre = float(values[len(values) // 2])
+    totals = np.empty(len(values) + 1)
+    totals[0] = 0.0
+    np.subtract(values, centre, out=totals[1:])
+    deviation = float(np.std(totals[1:]))
+    np.cumsum(totals[1:], out=totals[1:])
+    return Sums(centre, totals, deviation)
+
+
+def distance(reference: np.ndarray, current: np.ndarray, known: Sums | None = None) -> float:
+    """The mean distance that rows must move to turn one ascending finite sample into the other; NaN when one is empty.
+
+    Each value of the shorter array owns an equal stretch of the longer one. A stretch that lies on one side of its
+    value adds up from the running sums (``known``, those of the longer); the few that hold it are cut where it stands.
     """
-    longer, shorter = found.longer, found.shorter
+    longer, shorter = (reference, current) if len(reference) >= len(current) else (current, reference)
     n, m = len(longer), len(shorter)
     if m == 0:
         return math.nan
-    centre = longer[n // 2]
-    centred = longer - centre
-    totals = np.concatenate([[0.0], np.cumsum(centred)])
-    whole, part = np.divmod(np.arange(m + 1, dtype=np.int64) * n, m)
-    edges = whole + part / m
-    at_edges = totals[whole] + part / m * centred[np.minimum(whole, n - 1)]
-    low, high, own = edges[:-1], edges[1:], shorter - centre
-    turn = np.clip(found.below, low, high)
-    at_turn = np.where(turn == low, at_edges[:-1], np.where(turn == high, at_edges[1:], totals[found.below]))
-    moved = own * (2 * turn - low - high) + at_edges[:-1] + at_edges[1:] - 2 * at_turn
+    known = known or sums(longer)
+    cuts = _stretches(n, m)
+    first, last = longer[cuts.first], longer[cuts.last]
+    at_edges = known.totals[cuts.whole]
+    if cuts.part.any():
+        at_edges += cuts.part * (first - known.centre)
+    own = shorter - known.centre
+    moved = np.abs(own * (n / m) - np.diff(at_edges))
+    inside = np.flatnonzero((shorter > first[:-1]) & (shorter < last))
+    low, high = cuts.edges[inside], cuts.edges[inside + 1]
+    turn = np.searchsorted(longer, shorter[inside])  # a whole place, at which the stretch is cut in two
+    at_turn = known.totals[np.clip(turn, np.ceil(low).astype(np.int64), np.floor(high).astype(np.int64))]
+    turn = np.clip(turn, np.ceil(low), np.floor(high))
+    moved[inside] = (
+        own[inside] * (2 * turn - low - high) + at_edges[inside] + at_edges[inside + 1] - 2 * at_turn
+    )
     return max(0.0, float(moved.sum()) / n)
 
 
-def normed(reference: np.ndarray, current: np.ndarray, found: Ranks | None = None) -> float:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stretches:
+    """Where m equal stretches of n places begin and end: ``edges`` = ``whole`` + ``part``.
+
+    ``first`` and ``last`` are the places of the first and the last value of a stretch.
+    """
+
+    whole: np.ndarray
+    part: np.ndarray
+    edges: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def _stretches(n: int, m: int) -> _Stretches:
+    """The stretches are the same for every column without missing values, so they are worked out once."""
+    whole, part = np.divmod(np.arange(m + 1, dtype=np.int64) * n, m)
+    last = np.maximum(whole[1:] + (part[1:] > 0) - 1, whole[:-1])
+    return _Stretches(whole, part / m, whole + part / m, np.minimum(whole, n - 1), last)
+
+
+def normed(reference: np.ndarray, current: np.ndarray, known: Sums | None = None) -> float:
     """The distance divided by the reference's standard deviation (population), ascending finite values only.
 
     Where a few outliers make that standard deviation (more than ten times IQR / 1.349), both samples are
     first cut at the reference's quartiles -/+ 10 IQR and IQR / 1.349 is the unit, so that one value of 1e9
     cannot hide a shift. A reference without spread gives 0 for the same constant and infinity for another.
-    ``found`` are the ranks of the two where they are known already.
+    ``known`` are the reference's sums, where they are known already.
     """
     if min(len(reference), len(current)) == 0:
         return math.nan
-    unit = float(np.std(reference))
+    known = known or sums(reference)
+    unit = known.deviation
     first, third = reference[len(reference) // 4], reference[(3 * len(reference)) // 4]
     spread = float(third - first)
     if spread > 0 and unit > _OUTLIER_RATIO * spread / 1.349:
         unit = spread / 1.349
         fence = (first - 10 * spread, third + 10 * spread)
-        found = ranks(np.clip(reference, *fence), np.clip(current, *fence))
-    moved = distance(found or ranks(reference, current))
+        moved = distance(np.clip(reference, *fence), np.clip(current, *fence))
+    else:
+        moved = distance(reference, current, known if len(reference) >= len(current) else None)
     if unit > 0:
         return moved / unit
     return 0.0 if moved == 0 else math.inf
