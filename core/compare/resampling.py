@@ -40,7 +40,7 @@ def resample(
     """Each of ``statistics`` that the rows can give; replicates without a class are left out of theirs."""
     rng = np.random.default_rng(seed)
     result: dict[str, Resampled] = {}
-    tables = [name for name in statistics if name in _TABLE and (scores.binary or name == "accuracy")]
+    tables = [name for name in statistics if name in OF_THE_TABLE and (scores.binary or name == "accuracy")]
     if tables:
         result |= _resample_table(scores, tables, resamples, rng)
     weighed = [name for name in statistics if name in ("auroc", "brier", "log_loss")]
@@ -50,7 +50,7 @@ def resample(
 
 
 # Metrics of a confusion table: arguments are counts of true and false positives and negatives.
-_TABLE: dict[str, Callable[..., np.ndarray]] = {
+OF_THE_TABLE: dict[str, Callable[..., np.ndarray]] = {
     "accuracy": lambda tp, fp, fn, tn: (tp + tn) / (tp + fp + fn + tn),
     "sensitivity": lambda tp, fp, fn, tn: tp / (tp + fn),
     "specificity": lambda tp, fp, fn, tn: tn / (tn + fp),
@@ -86,7 +86,7 @@ def _both(statistic: str, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         tn, fp = by_right[:, 0, 1], by_right[:, 0, 0]
         tp, fn = by_right[:, 1, 1], by_right[:, 1, 0]
         with np.errstate(divide="ignore", invalid="ignore"):
-            values.append(_TABLE[statistic](tp, fp, fn, tn))
+            values.append(OF_THE_TABLE[statistic](tp, fp, fn, tn))
     return values[0], values[1]
 
 

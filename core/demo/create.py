@@ -37,7 +37,7 @@ PHASES = (
     Phase(
         name="decisions",
         parts=("decisions",),
-        outputs=("ledger.db", "ledger.db.locks", "deploy.db", ".modeldesk/artifacts"),
+        outputs=("ledger.db", "ledger.db.locks", "policy.yaml", "deploy.db", ".modeldesk/artifacts"),
     ),
 )
 

@@ -6,6 +6,7 @@ from core.settings import FILE_NAME
 
 TEXT = """\
 name = "HealthTech demo"
+policy = "policy.yaml"
 
 [mlflow]
 tracking_uri = "sqlite:///mlflow/mlflow.db"
@@ -53,6 +54,16 @@ display_name = "Dr. Demo Reviewer"
 demo = true
 
 [[access.users]]
+name = "tomas"
+display_name = "Dr. Tomas Berg"
+demo = true
+
+[[access.users]]
+name = "mira"
+display_name = "Mira Sol"
+demo = true
+
+[[access.users]]
 name = "ana"
 display_name = "Ana Lima"
 demo = true
@@ -70,6 +81,14 @@ demo = true
 [[access.grants]]
 user = "demo-reviewer"
 role = "approver"
+
+[[access.grants]]
+user = "tomas"
+role = "approver"
+
+[[access.grants]]
+user = "mira"
+role = "admin"
 
 [[access.grants]]
 user = "ana"

@@ -32,6 +32,28 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyText:
+    """A release policy that was published, and why."""
+
+    days_ago: float
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A request for production that is no release: open, half signed, overtaken by events, or ``rejected``."""
+
+    days_ago: float
+    version: int
+    reason: str
+    model: str = MODEL
+    comment: str = ""
+    signed: bool = False
+    rejected: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """How much is built, and what is decided. ``SMALL`` is for tests: the same code, fewer of everything."""
 
@@ -43,6 +65,8 @@ class Scale:
     days: int
     rows_per_day: int
     decisions: tuple[Decision, ...]
+    policies: tuple[PolicyText, ...]
+    asks: tuple[Ask, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +162,14 @@ _OTHER_MODELS = (
         days_ago=22, model="readmission-30d", version=3, reason="sees the polypharmacy of older patients"
     ),
 )
+_POLICIES = (
+    PolicyText(days_ago=57.5, file="first.yaml", reason="the incident of v4: two people sign from now on"),
+    PolicyText(days_ago=27, file="second.yaml", reason="every age band counts, and lineage must be complete"),
+)
+_OVERTAKEN = Ask(
+    days_ago=25.5, model="readmission-30d", version=1,
+    reason="easier to explain to the wards than v2, and hardly worse",
+)  # fmt: skip
 FULL = Scale(
     name="full", revisions=9, seeds=5, settings=4, patients=6000, days=42, rows_per_day=600,
     decisions=(
@@ -158,6 +190,19 @@ FULL = Scale(
         Decision(days_ago=7, version=9, environment=STAGING, reason="candidate: slower learning"),
         *_OTHER_MODELS,
     ),
+    policies=_POLICIES,
+    asks=(
+        Ask(
+            days_ago=54, version=5, reason="trained with the patients of the south site",
+            rejected="Sensitivity is no better than v3's, and glucose of the central laboratory looks like mg/dL.",
+        ),
+        _OVERTAKEN,
+        Ask(
+            days_ago=4, version=9, signed=True,
+            reason="Fewer false alarms on the wards: specificity is up, and the AUROC with it.",
+            comment="The wards have asked for this since spring. Is the loss of sensitivity acceptable to you?",
+        ),
+    ),
 )  # fmt: skip
 SMALL = Scale(
     name="small", revisions=3, seeds=1, settings=1, patients=1500, days=42, rows_per_day=40,
@@ -169,6 +214,8 @@ SMALL = Scale(
         Decision(days_ago=7, version=3, environment=STAGING, reason="candidate"),
         *_OTHER_MODELS,
     ),
+    policies=_POLICIES,
+    asks=(_OVERTAKEN, Ask(days_ago=4, version=3, signed=True, reason="a shock index finds more cases")),
 )  # fmt: skip
 SCALES = {scale.name: scale for scale in (FULL, SMALL)}
 

@@ -51,7 +51,7 @@ class Entry:
 def entries(ws: Workspace, model: str | None = None) -> tuple[Entry, ...]:
     """The versions of a model (None: of all), newest first, each with its run. Raises NotFound, Unavailable."""
     versions = ws.registry.versions(model)
-    runs = _runs(ws, {item.run_id for item in versions if item.run_id})
+    runs = runs_of(ws, {item.run_id for item in versions if item.run_id})
     return tuple(Entry(version=item, run=runs.get(item.run_id or "")) for item in versions)
 
 
@@ -59,12 +59,7 @@ def entry(ws: Workspace, model: str, version: int) -> Entry:
     """One version with its run; raises NotFound."""
     found = ws.registry.version(model, version)
     run_id = found.run_id
-    return Entry(version=found, run=_runs(ws, {run_id}).get(run_id) if run_id else None)
-
-
-def find(ws: Workspace, text: str) -> tuple[Entry, ...]:
-    """Versions of any model that ``text`` names (see :meth:`Entry.matches`)."""
-    return tuple(item for item in entries(ws) if item.matches(text)) if text.strip() else ()
+    return Entry(version=found, run=runs_of(ws, {run_id}).get(run_id) if run_id else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +92,8 @@ def _then(state: State, model: str, environment: str) -> AsOf:
     return AsOf(environment=environment, service=live, approved_by=signed)
 
 
-def _runs(ws: Workspace, run_ids: set[str]) -> dict[str, Run]:
+def runs_of(ws: Workspace, run_ids: set[str]) -> dict[str, Run]:
+    """The runs of these ids that can be read, deleted ones too."""
     if not run_ids:
         return {}
     try:

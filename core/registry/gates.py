@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from core.errors import ModelDeskError
 from core.privacy import SMALL, is_small
+from core.registry.reproducible import lineage_verdict
+from core.registry.subgroups import Group, judge_groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from core.compare.types import Estimate, Item
-    from core.registry.policy import Gate, Tier
+    from core.registry.policy import Gate, SubgroupGate, Tier
     from core.workspace import Workspace
 
-ROWS, SIZE = "test rows", "model size (MB)"
+ROWS, SIZE, LINEAGE = "test rows", "model size (MB)", "lineage"
 _COMMANDS = {"data-validation": "validate-data", "data-quality": "check-quality"}
 
 
@@ -67,11 +69,15 @@ def evaluate(
         else _absolute(gate, candidate)
         for gate in tier.gates
     ]
+    results += [_subgroup(gate, scores(candidate)) for gate in tier.subgroups]
     if tier.min_rows is not None:
         results.append(_rows(tier.min_rows, scores(candidate)))
     if tier.size_mb is not None:
         results.append(_size(tier.size_mb, size_bytes))
     results += [_kept(ws, name, candidate.run_id) for name in tier.checks]
+    if tier.lineage:
+        verdict, reason = lineage_verdict(ws, candidate.run_id)
+        results.append(_result(LINEAGE, Verdict(verdict), None, None, reason))
     return tuple(results)
 
 
@@ -204,6 +210,32 @@ def _size(limit_mb: float, size_bytes: int | None) -> GateResult:
     size = size_bytes / 1e6
     verdict = Verdict.PASS if size <= limit_mb else Verdict.FAIL
     return _result(SIZE, verdict, size, limit_mb, f"{size:.2f} MB of at most {limit_mb:g} MB")
+
+
+def _subgroup(gate: SubgroupGate, table: pd.DataFrame | None) -> GateResult:
+    """The worst group decides; all that did not pass are named."""
+    threshold = gate.min if gate.min is not None else gate.max
+    groups = judge_groups(gate, table)
+    if isinstance(groups, str):
+        return _result(gate.name, Verdict.INCONCLUSIVE, None, threshold, groups)
+    worst = groups[0]
+    said = "; ".join(_group_words(group, gate.rows) for group in groups if group.outcome != "PASS")
+    shown = [group.value for group in groups if group.outcome == worst.outcome and group.value is not None]
+    value = None if not shown else min(shown) if gate.min is not None else max(shown)
+    return _result(
+        gate.name,
+        Verdict(worst.outcome),
+        value,
+        threshold,
+        said or f"all {len(groups)} groups are within the bound",
+    )
+
+
+def _group_words(group: Group, rows: int) -> str:
+    if group.outcome == "INCONCLUSIVE":
+        return f"{group.name}: too few test rows to judge ({rows} are needed)"
+    shown = "outside the bound" if group.value is None else f"{group.value:.4g} is outside the bound"
+    return f"{group.name}: {shown}"
 
 
 def _kept(ws: Workspace, name: str, run_id: str | None) -> GateResult:

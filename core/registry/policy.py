@@ -63,6 +63,34 @@ class Gate(_Part):
         return f"{self.metric}{low}{' and' if low and high else ''}{high}"
 
 
+class SubgroupGate(_Part):
+    """A bound that holds in every group of ``by``, a column of the run's test rows.
+
+    A group of fewer than ``rows`` test rows leaves the gate inconclusive.
+    """
+
+    metric: str = Field(min_length=1)
+    by: str = Field(min_length=1)
+    min: Finite | None = None
+    max: Finite | None = None
+    rows: int = Field(50, ge=11)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> SubgroupGate:
+        if self.min is None and self.max is None:
+            raise ValueError("a subgroup gate has min and/or max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max")
+        return self
+
+    @property
+    def name(self) -> str:
+        """``sensitivity by site >= 0.6``."""
+        low = "" if self.min is None else f" >= {self.min:g}"
+        high = "" if self.max is None else f" <= {self.max:g}"
+        return f"{self.metric} by {self.by}{low}{' and' if low and high else ''}{high}"
+
+
 class Tier(_Part):
     """What models of one risk need before they go live in ``environments``."""
 
@@ -72,13 +100,16 @@ class Tier(_Part):
     needs: int = Field(1, ge=1)
     expires_days: float = Field(14, gt=0, le=3650)
     gates: tuple[Gate, ...] = ()
+    subgroups: tuple[SubgroupGate, ...] = ()
+    lineage: bool = False
+    reviewed_rollbacks: bool = False
     min_rows: int | None = Field(None, ge=1)
     size_mb: float | None = Field(None, gt=0)
     checks: tuple[Literal["data-validation", "data-quality"], ...] = ()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Tier:
-        names = [gate.name for gate in self.gates]
+        names = [gate.name for gate in (*self.gates, *self.subgroups)]
         if len(set(names)) < len(names):
             raise ValueError("two gates say the same")
         return self
@@ -92,6 +123,10 @@ class Tier(_Part):
         """Whether one of the patterns is about ``model``."""
         return any(fnmatchcase(model, pattern) for pattern in self.models)
 
+    def rules(self, environment: str) -> bool:
+        """Whether the tier has a say in ``environment``."""
+        return any(fnmatchcase(environment, pattern) for pattern in self.environments)
+
 
 class _File(_Part):
     name: str = "release"
@@ -100,7 +135,10 @@ class _File(_Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A policy text that was read and checked. Of the tiers that cover a model, the first one counts."""
+    """A policy text that was read and checked.
+
+    Of the tiers that cover a model, the first one with a say in the environment counts.
+    """
 
     name: str
     tiers: tuple[Tier, ...]
@@ -113,13 +151,13 @@ class Policy:
 
         Raises Refused for a model that no tier covers.
         """
-        found = next((tier for tier in self.tiers if tier.covers(model)), None)
-        if found is None:
+        covering = [tier for tier in self.tiers if tier.covers(model)]
+        if not covering:
             raise Refused(
                 f"No tier of the policy {self.source} covers the model '{model}'.",
                 "Add it to a tier's models ('*' covers all), and publish the policy.",
             )
-        return found if any(fnmatchcase(environment, item) for item in found.environments) else None
+        return next((tier for tier in covering if tier.rules(environment)), None)
 
 
 def read_policy(file: Path) -> Policy:

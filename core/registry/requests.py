@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import ApprovalMissing, BadInput, IntegrityFailure, NotFound
+from core.errors import ApprovalMissing, BadInput, IntegrityFailure, NotFound, Refused
 from core.experiments.told import told_metrics
 from core.ledger.canonical import digest
 from core.registry.gatekeeper import Basis
@@ -122,7 +122,10 @@ def approved_basis(ws: Workspace, model: str, version: int, environment: str) ->
     # A release rests on the events themselves, not on what is stored beside them.
     told = ws.ledger.state_of(model)
     number = published_version(told, policy)
-    if policy.tier(model, environment) is None:
+    tier = policy.tier(model, environment)
+    if tier is not None and tier.reviewed_rollbacks:
+        _check_reviewed(told, model, environment)
+    if tier is None:
         return Basis("not required", policy_version=number)
     request = _newest(told, model, version, environment)
     name = f"{model} v{version} in {environment}"
@@ -140,6 +143,17 @@ def approved_basis(ws: Workspace, model: str, version: int, environment: str) ->
         )
     files = request.opened.evidence.get("files", "")
     return Basis("approved", found.request_id, request.opened.policy_version, sha256=files)
+
+
+def _check_reviewed(state: State, model: str, environment: str) -> None:
+    """Raise Refused while a rollback of the model there waits for its review."""
+    for record in state.reviews_due.values():
+        if (record.model, record.environment) == (model, environment):
+            raise Refused(
+                f"The rollback of {model} in {environment} by {record.actor.printed_name} on "
+                f"{record.at:%Y-%m-%d %H:%M} UTC was not reviewed yet, and the policy asks for that first.",
+                "A lead records what was found: `review record`, or Requests > Reviews.",
+            )
 
 
 def judged_facts(

@@ -1,6 +1,6 @@
 """For the ML lead: which versions are there, how good are they against what is live, and may one go live?"""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -8,10 +8,13 @@ from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.charts.registry import metric_over_versions
 from dashboard.palette import moment
+from dashboard.parts.answers import show_answer
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.identity import current_actor
+from dashboard.parts.inventory import live_on, model_table, search_results
 from dashboard.parts.marks import current_palette, status_badge
+from dashboard.parts.outside import outside_banner
 from dashboard.parts.promote import promote_buttons
 from dashboard.parts.release import said, show_pending, show_result
 from dashboard.parts.request import request_row
@@ -23,6 +26,8 @@ SHOWN_REQUESTS = 5
 
 page_header("Registry", "Every version against what is live, and the decision to make one live.")
 settings = services.workspace().settings
+actor = current_actor(settings)
+ALL = "All models"
 try:
     names = services.model_names()
     if not names:
@@ -33,7 +38,7 @@ try:
         )
         st.stop()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox("Model", names, key="model", bind="query-params", width=280)
+        model = st.selectbox("Model", [ALL, *names], key="model", bind="query-params", width=280)
         text = st.text_input(
             "Find",
             key="q",
@@ -42,14 +47,36 @@ try:
             width=340,
         )
         on = st.date_input("In production on", value=None, key="on", bind="query-params", width=170)
-    entries = services.versions(model)
+    entries = () if model == ALL else services.versions(model)
 except ModelDeskError as error:
     show_failure(error)
     st.stop()
 
+show_answer()
+show_result()
+outside_banner(None if model == ALL else model)
+if on:
+    with st.container(border=True, key="as_of"):
+        live_on(on, names if model == ALL else (model,))
+
+if model == ALL:
+    if text.strip():
+        search_results(text)
+        st.stop()
+    chosen = model_table(services.overview_models(), requests.queue(actor))
+    if chosen is None:
+        st.caption("Select a model to see its versions; search above looks through all of them.")
+    else:
+        st.button(
+            f"Versions of {chosen}",
+            icon=":material/inventory_2:",
+            on_click=st.session_state.update,
+            args=({"model": chosen},),
+        )
+    st.stop()
+
 aliases = {alias: entry.version.version for entry in entries for alias in entry.version.aliases}
 glance = next((item for item in services.overview_models() if item.model == model), None)
-show_result()
 
 with st.container(horizontal=True, vertical_alignment="center", key="model_line"):
     for environment, alias in settings.environments.items():
@@ -62,21 +89,6 @@ with st.container(horizontal=True, vertical_alignment="center", key="model_line"
         status_badge("FROZEN")
     for gap in glance.gaps if glance else ():
         st.badge(gap, icon=":material/info:", color="gray")
-
-if on:
-    end_of_day = datetime.combine(on, time.max, UTC)
-    with st.container(border=True):
-        for was in services.as_of(model, end_of_day):
-            who = ", ".join(was.approved_by) or "no approval was required then"
-            st.markdown(
-                f"**{was.environment}** on {on} (end of day, UTC): "
-                + (
-                    f"v{was.service.version}, live since {moment(was.service.since)}, "
-                    f"by {was.service.by.printed_name}; approved by: {who}."
-                    if was.service
-                    else "the ledger knows of nothing live then."
-                )
-            )
 
 shown = [entry for entry in entries if entry.matches(text)]
 if not shown:
@@ -95,6 +107,7 @@ with table:
         st.caption("Select a version to open it, compare it with what is live, or make it live.")
     else:
         number = selected.version.version
+        baseline = f"alias:{model}@{settings.environments.get('production', 'champion')}"
         with st.container(horizontal=True):
             st.page_link(
                 "app_pages/version.py",
@@ -106,7 +119,10 @@ with table:
                 "app_pages/compare.py",
                 label="Compare with production",
                 icon=":material/compare_arrows:",
-                query_params={"runs": f"version:{model}/{number}", "baseline": f"alias:{model}@champion"},
+                query_params={
+                    "runs": f"version:{model}/{number}",
+                    "baseline": f"alias:{model}@{settings.environments.get('production', 'champion')}",
+                },
             )
         with st.container(horizontal=True):
             refusals = promote_buttons(model, number)
@@ -114,7 +130,7 @@ with table:
             st.caption(literal(refusal))
 
 st.subheader("Requests", anchor=False)
-asked = [item for item in requests.queue(current_actor(settings)) if item.request.opened.model == model]
+asked = [item for item in requests.queue(actor) if item.request.opened.model == model]
 if not asked:
     st.caption(
         f"Nobody has asked for a release of {literal(model)}: open a version and ask, or "

@@ -10,12 +10,15 @@ import streamlit as st
 from core.errors import ModelDeskError
 from core.workspace import Workspace
 from dashboard.services.at_a_glance import overview
-from dashboard.services.frame import workspace
+from dashboard.services.frame import forget, workspace
 
 if TYPE_CHECKING:
+    from core.access import Actor
     from core.attention import Glance
     from core.ledger.types import Record
     from core.registry.catalogue import AsOf, Entry
+    from core.registry.finding import Found
+    from core.registry.standing import Standing
     from core.registry.types import Signature
 
 
@@ -91,6 +94,62 @@ def as_of(model: str, at: datetime) -> tuple[AsOf, ...]:
     from core.registry.catalogue import as_of
 
     return as_of(workspace(), model, at)
+
+
+def live_gaps() -> dict[str, tuple[str, ...]]:
+    """Per model what its live version lacks: an approval, a lineage. Empty while MLflow does not answer."""
+    return _live_gaps(workspace())
+
+
+@st.cache_data(ttl=30, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
+def _live_gaps(ws: Workspace) -> dict[str, tuple[str, ...]]:
+    from core.registry.gaps import live_gaps
+
+    state = ws.ledger.state()
+    alias = ws.settings.environments.get("production", "champion")
+    try:
+        live = {
+            model.name: (model.aliases[alias], state.live(model.name, "production"))
+            for model in ws.registry.models()
+            if alias in model.aliases
+        }
+        return live_gaps(ws, live)
+    except ModelDeskError:
+        return {}
+
+
+def find_versions(text: str) -> tuple[Found, ...]:
+    """Versions of any model that a text means. Raises NotFound and BadInput."""
+    return _find_versions(workspace(), text)
+
+
+@st.cache_data(ttl=20, max_entries=64, show_spinner="Looking…", hash_funcs={Workspace: id})
+def _find_versions(ws: Workspace, text: str) -> tuple[Found, ...]:
+    from core.registry.finding import find
+
+    return find(ws, text)
+
+
+def moved_outside(model: str | None) -> tuple[Standing, ...]:
+    """Where the alias is not what was decided; each such move is put on the record once, actor unknown."""
+    from core.registry.standing import detect_outside_moves, standings
+
+    ws = workspace()
+    try:
+        found = tuple(item for item in standings(ws, model) if not item.in_sync and item.unfinished is None)
+        detect_outside_moves(ws, found)
+    except ModelDeskError:
+        return ()
+    return found
+
+
+def reconcile(standing: Standing, actor: Actor, reason: str, accept: bool) -> Record:
+    """Put the alias back to what was decided, or take what MLflow says as the new decision."""
+    from core.registry.standing import repair
+
+    done = repair(workspace(), standing.model, standing.environment, actor, reason, accept=accept)
+    forget()
+    return done
 
 
 def version_history(model: str, number: int) -> tuple[Record, ...]:

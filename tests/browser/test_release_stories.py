@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from core.registry import approvals
 from core.registry.deputies import deputies
+from core.registry.promotion import carry_out, plan_promotion
 from tests.release_workspace import MODEL, Stories, make_stories
 
 expect.set_options(timeout=20_000)
@@ -141,3 +142,33 @@ def test_changes_deputy_and_the_way_to_production(
     assert stories.ws.registry.model(MODEL).aliases["champion"] == 3
     signed = stories.ws.ledger.state().requests[newest].signatures
     assert [(item.by.name, item.event.deputy_for) for item in signed] == [("dara", "rev"), ("tom", "")]
+
+
+def test_a_day_in_the_past_and_an_alias_moved_outside(
+    stories: Stories, serve: Callable[..., str], open_tab
+) -> None:
+    """L7: what was live on a day and who approved it. O8: a red banner, the move on record, put back by one dialog."""
+    found = stories.ask(version=2)
+    for name in ("rev", "tom"):
+        approvals.approve(stories.ws, found.request_id, stories.demo(name))
+    carry_out(stories.ws, plan_promotion(stories.ws, MODEL, 2), stories.demo("dara"), "better")
+    stories.store.alias(MODEL, "champion", 3)
+    tab = open_tab(serve(stories.root))
+    page = tab.open("/")
+    page.locator('[data-testid="stSidebarNav"]').get_by_text("Registry", exact=True).click()
+    banner = page.locator('[data-testid="stAlert"]').first
+    expect(banner).to_contain_text("was moved outside Model Desk")
+    page.get_by_role("spinbutton", name="year, In production on").click()
+    page.keyboard.type(f"{datetime.now(UTC):%Y%m%d}")
+    page.keyboard.press("Escape")
+    expect(page.locator(".st-key-as_of")).to_contain_text("Dr. Rev (demo user), Tom Berg (demo user)")
+    expect(page.locator(".st-key-as_of")).to_contain_text("v2")
+    moved = stories.ws.ledger.records(kinds=("alias_moved_outside",))
+    assert [(item.actor.name, item.payload["to_version"]) for item in moved] == [("unknown", 3)]
+    page.get_by_role("button", name="Put back to v2").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("What happened, as far as you know?").fill("moved by hand in MLflow")
+    dialog.get_by_role("button", name="Put back to v2").click()
+    expect(page.get_by_text("ledger and alias agree again")).to_be_visible()
+    assert stories.ws.registry.model(MODEL).aliases["champion"] == 2
+    assert stories.ws.ledger.records(kinds=("alias_reconciled",))[-1].actor.name == stories.me.name

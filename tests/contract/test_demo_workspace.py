@@ -73,7 +73,8 @@ def test_every_finished_leaf_run_has_scores_of_pseudonymous_rows(demo_workspace:
     found = rows(demo_workspace, query)
     for name, folder in found:
         scores = pq.read_table(Path(folder) / "evaluation" / "scores.parquet")
-        assert scores.column_names == ["row_id", "label", "prediction", "score"], name
+        assert scores.column_names[:4] == ["row_id", "label", "prediction", "score"], name
+        assert set(scores.column_names[4:]) <= {"sex", "site", "age_band"}, name
     assert len(found) > 120
 
 
@@ -187,3 +188,21 @@ def test_dvc_repro_gives_the_same_metrics_again(demo_copy: Path) -> None:
     changed = set(git(demo_copy, "diff", "--name-only").split())
     assert changed == {"dvc.lock"}, "the run's id alone is new"
     assert rows(demo_copy, "SELECT count(*) FROM model_versions")[0][0] == versions[0][0] + 1
+
+
+def test_requests_of_every_kind_are_there(demo_workspace: Path) -> None:
+    """Every release of a ruled model since the first policy rests on other people's signatures."""
+    ws = open_workspace(demo_workspace)
+    found = judgements(ws)
+    states = [item.state for item in found]
+    assert {"open", "stale", "rejected", "approved"} <= set(states)
+    waiting = next(item for item in found if item.state == "open")
+    assert (waiting.needs, waiting.has) == (2, 1)
+    for item in found:
+        signers = {signature.by.name for signature in item.request.signatures}
+        assert not signers & {item.request.by.name, item.request.opened.run_author}
+    published = ws.ledger.records(kinds=("policy_published",))
+    assert [record.payload["version"] for record in published] == [1, 2]
+    released = ws.ledger.records(kinds=("promoted",), since=published[0].at)
+    ruled = [r for r in released if r.environment == "production" and r.model != "biopsy-triage"]
+    assert ruled and all(record.payload["basis"] == "approved" for record in ruled)

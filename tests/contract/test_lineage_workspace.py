@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from core.lineage.build import build
 from core.lineage.questions import impact, origin
 from core.lineage.types import Evidence, Graph, NodeKind, Strength
 from core.lineage.view import at_revision, default_focus
+from core.registry.reproducible import lineage_verdict
 from core.workspace import Workspace, open_workspace
 from tests.model_store import ModelStore, new_model_store
 from tests.pipeline_project import commit, dvc, init
@@ -240,3 +242,18 @@ def lineage(desk: Desk, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=os.environ.copy(), check=False
     )
+
+
+def test_what_no_commit_holds_is_not_reproducible(desk: Desk, tmp_path: Path) -> None:
+    """The policy's lineage gate: committed code, params and data pass, a working tree does not."""
+    runs = {number: desk.workspace.registry.version("risk", number).run_id for number in (1, 2, 3)}
+    verdict, said = lineage_verdict(desk.workspace, runs[1])
+    assert verdict == "PASS" and desk.first[:7] in said
+    copy = tmp_path / "copy"
+    shutil.copytree(desk.root, copy, symlinks=True)
+    subprocess.run(["git", "reset", "-q", "--soft", "HEAD~1"], cwd=copy / "project", check=True)
+    uncommitted = open_workspace(copy)
+    assert lineage_verdict(uncommitted, runs[2])[0] == "PASS"
+    verdict, said = lineage_verdict(uncommitted, runs[3])
+    assert verdict == "FAIL" and "no commit's dvc.lock holds" in said
+    assert lineage_verdict(desk.workspace, None)[0] == "INCONCLUSIVE"

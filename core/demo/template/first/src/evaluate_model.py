@@ -26,6 +26,8 @@ MODEL = Path("models/model.joblib")
 RUN_ID = Path("models/run_id.txt")
 REPORTS = Path("reports")
 ROC_POINTS = 60
+AGE_BANDS = (0, 50, 65, 80, 200)
+AGE_NAMES = ("under 50", "50 to 64", "65 to 79", "80 and over")
 
 
 def measure(labels: pd.Series, scores: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
@@ -94,6 +96,9 @@ def main() -> None:
     rows = pd.DataFrame(
         {"row_id": test["patient_id"], "label": labels, "prediction": predictions, "score": scores}
     )
+    # Groups that a release must serve equally well; a policy may set bounds in each of them.
+    rows["sex"], rows["site"] = test["sex"], test["site"]
+    rows["age_band"] = pd.cut(test["age"], AGE_BANDS, right=False, labels=AGE_NAMES).astype(str)
     tracking.connect()
     log_results(run_id, metrics, counts, roc, rows)
     if metrics["auroc"] >= params["register"]["minimum_auroc"]:

@@ -1,0 +1,117 @@
+"""What a policy can ask beside plain bounds: every subgroup, per-environment rules, reviewed rollbacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import BadSettings, Refused
+from core.registry import approvals, reviews
+from core.registry.policy import SubgroupGate, parse_policy
+from core.registry.promotion import carry_out, plan_promotion, plan_rollback
+from core.registry.requests import approved_basis
+from core.registry.subgroups import judge_groups
+from tests.contract.registry_desk import ADAM, CLIN, LEAD, OPAL
+from tests.contract.test_approvals import WORDS, ruled_desk
+
+
+def rows(**share_found: float) -> pd.DataFrame:
+    """100 ill and 100 healthy patients a site; of the ill, this share is found."""
+    tables = []
+    for site, share in share_found.items():
+        prediction = np.r_[np.arange(100) < round(100 * share), np.zeros(100, bool)].astype(int)
+        label = np.r_[np.ones(100, int), np.zeros(100, int)]
+        tables.append(
+            pd.DataFrame({"site": site, "label": label, "prediction": prediction, "score": prediction})
+        )
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(row_id=np.arange(len(table)), patient_id=[f"p{n}" for n in range(len(table))])
+
+
+def outcomes(gate: SubgroupGate, table: pd.DataFrame | None) -> list[tuple[str, str]] | str:
+    found = judge_groups(gate, table)
+    return found if isinstance(found, str) else [(group.name, group.outcome) for group in found]
+
+
+def test_one_group_below_the_bound_fails_however_good_the_others_are() -> None:
+    gate = SubgroupGate(metric="sensitivity", by="site", min=0.7)
+    assert outcomes(gate, rows(north=0.9, south=0.6)) == [("south", "FAIL"), ("north", "PASS")]
+    assert outcomes(gate, rows(north=0.9, south=0.8)) == [("north", "PASS"), ("south", "PASS")]
+
+
+def test_a_small_group_decides_nothing() -> None:
+    gate = SubgroupGate(metric="sensitivity", by="site", min=0.7, rows=50)
+    table = pd.concat([rows(north=0.9), rows(south=0.1).head(20)])
+    assert outcomes(gate, table) == [("south", "INCONCLUSIVE"), ("north", "PASS")]
+    few_ill = pd.concat([rows(north=0.9), rows(south=0.1).iloc[95:]])  # 5 ill among 105
+    assert outcomes(gate, few_ill)[0] == ("south", "INCONCLUSIVE")
+
+
+def test_what_cannot_be_judged_says_why() -> None:
+    gate = SubgroupGate(metric="sensitivity", by="site", min=0.7)
+    table = rows(north=0.9, south=0.9)
+    assert "no per-row" in str(outcomes(gate, None))
+    assert "no column 'sex'" in str(outcomes(gate.model_copy(update={"by": "sex"}), table))
+    assert "identifier" in str(outcomes(gate.model_copy(update={"by": "patient_id"}), table))
+    assert "cannot be computed" in str(outcomes(gate.model_copy(update={"metric": "latency"}), table))
+    assert "1 groups" in str(outcomes(gate, rows(north=0.9)))
+
+
+def test_a_value_that_tells_a_small_count_is_not_shown() -> None:
+    """95 of 100 found: the rate would say that 5 people were missed."""
+    found = judge_groups(SubgroupGate(metric="sensitivity", by="site", min=0.7), rows(north=0.95, south=0.6))
+    assert not isinstance(found, str)
+    assert {group.name: group.value is None for group in found} == {"north": True, "south": False}
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("{metric: sensitivity, by: site}", "min and/or max"),
+        ("{metric: sensitivity, by: site, min: 0.5, rows: 5}", "greater than or equal to 11"),
+        (
+            "{metric: sensitivity, site: x, min: 0.5}",
+            "line 5: 'tiers[0].subgroups[0].site' is not a known key",
+        ),
+    ],
+)
+def test_a_wrong_subgroup_gate_names_line_and_key(gate: str, said: str) -> None:
+    text = f"tiers:\n  - name: high\n    models: [risk]\n    subgroups:\n      - {gate}\n"
+    with pytest.raises(BadSettings) as error:
+        parse_policy(text.encode(), "policy.yaml")
+    assert said in str(error.value) or "by" in str(error.value)
+
+
+def test_staging_and_production_may_have_different_rules(tmp_path: Path) -> None:
+    text = """tiers:
+  - {name: release, models: [risk], needs: 2}
+  - {name: trial, models: [risk], environments: [staging], needs: 1}
+"""
+    policy = parse_policy(text.encode(), "policy.yaml")
+    needs = {place: tier.needs if tier else 0 for place in ("production", "staging", "lab")
+             if (tier := policy.tier("risk", place)) or True}  # fmt: skip
+    assert needs == {"production": 2, "staging": 1, "lab": 0}
+
+
+def test_an_unreviewed_rollback_holds_up_releases_when_the_policy_says_so(tmp_path: Path) -> None:
+    desk = ruled_desk(tmp_path, gates="    reviewed_rollbacks: true\n")
+
+    def released(version: int) -> None:
+        found = approvals.open_request(desk.ws, "risk", version, "production", ADAM, "better")
+        approvals.approve(desk.ws, found.request_id, LEAD, passphrase=WORDS)
+        carry_out(desk.ws, plan_promotion(desk.ws, "risk", version), OPAL, "better")
+
+    released(1)
+    released(2)
+    carry_out(desk.ws, plan_rollback(desk.ws, "risk"), OPAL, "scores drifted")
+    (due,) = reviews.reviews_due(desk.ws)
+    with pytest.raises(Refused, match="was not reviewed yet"):
+        approved_basis(desk.ws, "risk", 3, "production")
+    operation = due.payload["operation_id"]
+    with pytest.raises(Refused, match="'review' needs"):
+        reviews.review(desk.ws, operation, OPAL, "it was right")
+    reviews.review(desk.ws, operation, CLIN, "it was right")
+    assert reviews.reviews_due(desk.ws) == ()
