@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.demo import story
+from core.registry.requests import judgements
+from core.workspace import open_workspace
 
 
 def rows(workspace: Path, query: str, *values: object) -> list[tuple]:
@@ -165,7 +167,6 @@ def test_scores_are_the_served_models_own(demo_workspace: Path) -> None:
 
 
 def test_the_ledger_agrees_with_the_aliases(demo_workspace: Path) -> None:
-    from core.workspace import open_workspace
 
     ws = open_workspace(demo_workspace)
     checked = ws.ledger.verify()

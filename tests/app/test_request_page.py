@@ -1,0 +1,101 @@
+"""The request page and the queue without a browser: bad input, odd names, refusals, and who sees what."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.registry import approvals
+from core.registry.signing import enrol
+from tests.app.test_registry_page import visit, words
+from tests.release_workspace import MODEL, Stories, make_stories
+
+ODD = "**b** :smile: $x$ <b>\"q\"</b> 'a' [l](http://e.example) 🧪 %25 " + "x" * 440
+WORDS = "correct horse battery staple"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Stories:
+    return make_stories(tmp_path_factory.mktemp("request") / "ws")
+
+
+@pytest.fixture
+def stories(built: Stories, monkeypatch: pytest.MonkeyPatch) -> Stories:
+    monkeypatch.setenv("MODELDESK_WORKSPACE", str(built.root))
+    return built
+
+
+def said(app: AppTest) -> str:
+    return words(app) + "\n".join(item.value for item in (*app.warning, *app.error))
+
+
+def test_an_unknown_request_says_so(stories: Stories) -> None:
+    assert "There is no request 'req-none'" in said(visit("request", id="req-none"))
+    assert "No request chosen" in said(visit("request"))
+
+
+def test_ones_own_request_shows_why_not(stories: Stories) -> None:
+    mine = stories.ask(version=3, actor=stories.me)
+    app = visit("request", id=mine.request_id)
+    assert app.button(key="open_approve").disabled
+    assert "somebody else must decide" in said(app).replace("\\", "")
+
+
+def test_a_wrong_passphrase_five_times_locks(stories: Stories) -> None:
+    found = stories.ask(version=2)
+    ws = stories.ws
+    enrol(ws, stories.me, WORDS)
+    app = visit("request", id=found.request_id)
+    for left in (4, 3, 2, 1, 0):
+        app.button(key="open_approve").click().run()
+        app.text_input(key="passphrase").set_value("a wrong one")
+        next(item for item in app.button if item.label == "Sign approval").click().run()
+        assert (f"{left} tries are left" if left else "locked for 15 minutes") in said(app)
+    app.button(key="open_approve").click().run()
+    app.text_input(key="passphrase").set_value(WORDS)
+    next(item for item in app.button if item.label == "Sign approval").click().run()
+    assert "is locked until" in said(app)
+    assert stories.state(found.request_id).has == 0
+    assert WORDS not in "".join(str(record.payload) for record in ws.ledger.records())
+
+
+def test_names_that_are_no_markdown(
+    stories: Stories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slashes are refused by MLflow; quotes, emoji, markup and 500 characters are not, and are shown as written."""
+    odd = make_stories(tmp_path / "ws")
+    with closing(sqlite3.connect(odd.root / "mlflow" / "mlflow.db")) as store, store:
+        store.execute("PRAGMA foreign_keys = OFF")
+        for table, column in (
+            ("registered_models", "name"),
+            ("model_versions", "name"),
+            ("registered_model_aliases", "name"),
+        ):
+            store.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (ODD, MODEL))
+    monkeypatch.setenv("MODELDESK_WORKSPACE", str(odd.root))
+    ws = odd.ws
+    found = approvals.open_request(ws, ODD, 2, "production", odd.me, f"because {ODD}")
+    for page, query in (
+        ("request", {"id": found.request_id}),
+        ("requests", {}),
+        ("registry", {"model": ODD}),
+        ("registry", {}),
+        ("version", {"model": ODD, "version": "2"}),
+        ("overview", {}),
+    ):
+        shown = said(visit(page, **query))
+        assert "went wrong" not in shown, page
+    title = visit("request", id=found.request_id).title[0].value
+    assert title.startswith("\\*\\*b\\*\\* :\u2060smile")
+
+
+def test_an_unknown_version_or_alias_is_named(stories: Stories) -> None:
+    assert "no version 99" in said(visit("version", model=MODEL, version="99")) or "99" in said(
+        visit("version", model=MODEL, version="99")
+    )
+    app = visit("registry", q="no-such-alias")
+    assert "Nothing is called 'no-such-alias'" in said(app)
