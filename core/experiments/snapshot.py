@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +34,10 @@ FRESH_SECONDS = 2.0
 SAVED_EVERY = timedelta(minutes=1)
 OVERLAP_MS = 60_000
 """Clocks of training machines differ: runs that started this long before the newest are asked for again."""
+LASTING = timedelta(days=14)
+"""An unfinished run that began earlier is asked only whether it has ended."""
 _IN_ONE_FILTER = 100
+_RUN_ID = re.compile(r"[\w-]+")
 _KINDS = ("metrics", "params", "tags")
 
 
@@ -117,11 +120,12 @@ class Snapshots:
 
     def _refreshed(self, known: Snapshot, ids: Sequence[str], names: Mapping[str, str]) -> Snapshot:
         as_of = datetime.now(UTC)
-        suspects, cursor = _suspects(known)
+        suspects, lasting, cursor = _suspects(known, as_of)
         found = list(self._fetch(ids, _started_since(known.table)))
-        for start in range(0, len(suspects), _IN_ONE_FILTER):
-            listed = ", ".join(f"'{run_id}'" for run_id in suspects[start : start + _IN_ONE_FILTER])
+        for listed in _lists(suspects):
             found += self._fetch(ids, f"attributes.run_id IN ({listed})")
+        for listed in _lists(lasting):
+            found += self._fetch(ids, f"attributes.status != 'RUNNING' AND attributes.run_id IN ({listed})")
         changed = run_table({run["info"]["run_id"]: run for run in found}.values(), names, as_of)
         table = _merged(known.table, changed, set(suspects), as_of)
         return Snapshot(_of_experiments(table, ids), cursor, time.monotonic(), known.saved)
@@ -184,16 +188,36 @@ def cache_folder() -> Path:
     return Path(named) if named else Path(base) / "modeldesk"
 
 
-def _suspects(known: Snapshot) -> tuple[list[str], int]:
-    """Unfinished runs and the next of the finished ones; and the cursor after them."""
+def _suspects(known: Snapshot, now: datetime) -> tuple[list[str], list[str], int]:
+    """Runs to look at again, unfinished ones to ask only whether they have ended, and the cursor after them.
+
+    A run that began long ago and never ended is mostly dead: only its end is news, until its turn comes.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     frame = known.table.attributes
-    open_runs = frame.filter(pc.is_null(frame["end_time"]))["run_id"].to_pylist()
-    finished = frame.filter(pc.is_valid(frame["end_time"]))["run_id"]
-    start = known.cursor if known.cursor < len(finished) else 0
-    again = finished.slice(start, RECHECKED).to_pylist()
-    return [run_id for run_id in open_runs + again if re.fullmatch(r"[\w-]+", run_id)], start + len(again)
+    ended = pc.is_valid(frame["end_time"])
+    recent = pc.fill_null(
+        pc.greater(frame["start_time"], pa.scalar(now - LASTING, frame["start_time"].type)), True
+    )
+    going = frame.filter(pc.and_not(recent, ended))["run_id"].to_pylist()
+    others = frame.filter(pc.or_(ended, pc.invert(recent)))["run_id"]
+    start = known.cursor if known.cursor < len(others) else 0
+    again = others.slice(start, RECHECKED).to_pylist()
+    lasting = frame.filter(pc.invert(pc.or_(ended, recent)))["run_id"].to_pylist()
+    asked = dict.fromkeys(filter(_RUN_ID.fullmatch, going + again))
+    return (
+        list(asked),
+        [run_id for run_id in lasting if run_id not in asked and _RUN_ID.fullmatch(run_id)],
+        start + len(again),
+    )
+
+
+def _lists(run_ids: Sequence[str]) -> Iterator[str]:
+    """The ids as lists for a filter, a hundred each."""
+    for start in range(0, len(run_ids), _IN_ONE_FILTER):
+        yield ", ".join(f"'{run_id}'" for run_id in run_ids[start : start + _IN_ONE_FILTER])
 
 
 def _started_since(table: RunTable) -> str:

@@ -14,7 +14,7 @@ from dashboard.parts import run_groups as groups
 from dashboard.parts import run_table as parts
 from dashboard.parts.export import export_menu
 from dashboard.parts.failure import show_failure
-from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.header import empty_state, page_header, remember_address
 from dashboard.parts.run_columns import choose_columns, choose_order, curve_name
 from dashboard.parts.saved_views import saved_views
 from dashboard.parts.search_box import clear_search, explain, search_box, searched
@@ -121,6 +121,7 @@ elif shown_as != TABLE:
     st.info("None of these runs has logged a metric.", icon=":material/info:")
 state, pulse = overview.fingerprint(table), overview.pulse(table)
 rows = picked or parts.run_grid(shown, f"runs {state}", one_experiment=scope is not None, curve=curve_name())
+remember_address("experiments")
 with actions:
     parts.selection_actions([shown["run_id"][row].as_py() for row in rows])
 

@@ -11,7 +11,7 @@ from dashboard.palette import MISSING, ago, duration, moment, number, short_hash
 from dashboard.parts import run_details as parts
 from dashboard.parts.artifacts import artifact_browser
 from dashboard.parts.failure import show_failure
-from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.header import empty_state, page_header, way_back
 from dashboard.parts.marks import status_badge
 
 run_id = st.query_params.get("run", "")
@@ -30,6 +30,7 @@ except ModelDeskError as error:
 
 page_header(run.name or run.run_id, f"Run {run.run_id}")
 with st.container(horizontal=True, vertical_alignment="center"):
+    way_back("experiments", "Back to the runs")
     status_badge(run.status)
     if run.lifecycle_stage == "deleted":
         st.badge("DELETED", icon=":material/delete:", color="orange")

@@ -11,6 +11,7 @@ from core.compare.types import Comparison, Verdict
 from core.compare.words import cells_of, difference_table, interval, said_of, sentence, tally, unique_labels
 from dashboard.charts import comparison as charts
 from dashboard.palette import mark, short_hash
+from dashboard.parts.header import way_back
 from dashboard.parts.marks import current_palette, plain
 
 SIDE_BY_SIDE = 12
@@ -125,6 +126,7 @@ def run_links(comparison: Comparison) -> None:
     """Links to the items' own pages."""
     runs = [item for item in comparison.items if item.run_id][:SIDE_BY_SIDE]
     with st.container(horizontal=True):
+        way_back("experiments", "Back to the runs")
         for item in runs:
             st.page_link(
                 "app_pages/run.py", label=f"{item.label} ({short_hash(item.run_id)})", icon=":material/article:",

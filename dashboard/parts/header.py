@@ -18,3 +18,14 @@ def empty_state(title: str, next_step: str, *, code: str = "", icon: str = ":mat
         st.markdown(next_step)
         if code:
             st.code(code, language="bash")
+
+
+def remember_address(page: str) -> None:
+    """Keep the page's address of now, for :func:`way_back`: the browser's own Back forgets what follows the ?."""
+    st.session_state[f"address of {page}"] = st.query_params.to_dict()
+
+
+def way_back(page: str, label: str) -> None:
+    """A link to the page as it was left in this session; nothing when it was not visited."""
+    if held := st.session_state.get(f"address of {page}"):
+        st.page_link(f"app_pages/{page}.py", label=label, icon=":material/arrow_back:", query_params=held)

@@ -32,7 +32,12 @@ class Server:
         if ">=" in filter:
             since = int(filter.split(">= ")[1])
             return [run for run in self.runs.values() if run["info"]["start_time"] >= since]
-        return [run for run_id, run in self.runs.items() if not filter or run_id in filter]
+        ended = "!= 'RUNNING'" in filter
+        return [
+            run
+            for run_id, run in self.runs.items()
+            if not filter or (run_id in filter and not (ended and run["info"]["end_time"] is None))
+        ]
 
 
 def look(server, folder) -> dict[str, tuple]:
@@ -52,7 +57,7 @@ def test_a_second_visit_asks_only_for_what_can_have_changed(tmp_path, monkeypatc
     del server.runs[f"{1:032x}"]
     server.asked.clear()
     second = look(server, tmp_path)
-    assert "" not in server.asked and len(server.asked) == 2
+    assert "" not in server.asked and len(server.asked) == 3
     assert second == {**{name: value for name, value in first.items() if name != "r1"},
                       "r7": (None, {"note": "new"}), "r3": (0.99, {})}  # fmt: skip
 
@@ -70,6 +75,21 @@ def test_the_rolling_check_reaches_every_finished_run(tmp_path, monkeypatch):
     for _ in range(6):
         table = kept.current("1", ("1",), {"1": "risk"})
     assert table.tags["note"].to_pylist() == ["late"] * 6
+
+
+def test_of_a_run_that_has_been_running_for_long_only_its_end_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshot, "RECHECKED", 0)
+    server = Server()
+    for number in range(1, 4):
+        server.log(number, number / 10, end=None if number < 3 else 1)
+    look(server, tmp_path)
+    server.log(1, 0.9, end=1)
+    server.log(2, 0.8, end=None)
+    server.asked.clear()
+    assert look(server, tmp_path) == {"r1": (0.9, {}), "r2": (0.2, {}), "r3": (0.3, {})}
+    assert [filter for filter in server.asked if "run_id" in filter] == [
+        f"attributes.status != 'RUNNING' AND attributes.run_id IN ('{1:032x}', '{2:032x}')"
+    ]
 
 
 def test_a_first_page_is_there_while_the_rest_is_fetched(tmp_path, monkeypatch):
