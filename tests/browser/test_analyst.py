@@ -223,7 +223,7 @@ def test_a_thousand_metrics_stay_usable(tmp_path: Path, serve, open_tab) -> None
     heads = page.locator("canvas [role=columnheader]").filter(has_text="layer42/")
     expect(heads.first).to_have_text("layer42/m0420")
     expect(heads.nth(1)).to_have_text("layer42/m0421")
-    page.get_by_role("button", name="Columns").click()
+    page.locator('[data-testid="stPopover"]').filter(has_text="Columns").get_by_role("button").click()
     field = page.get_by_label(re.compile(r"Metrics \(1,000\)"))
     field.fill("m0999")
     page.get_by_role("option", name="layer99/m0999").click()
