@@ -47,8 +47,13 @@ class Database(Protocol):
 def open_database(uri: str) -> Database:
     """The database of a tracking URI, its schema checked. Raises BadInput and Unavailable."""
     database = _named(uri)
-    check_revision(_revision(database), str(database))
+    require_known_schema(database)
     return database
+
+
+def require_known_schema(database: Database) -> None:
+    """Raise Unavailable unless we know the store's schema; somebody may migrate it while we are running."""
+    check_revision(_revision(database), str(database))
 
 
 def is_database(uri: str) -> bool:

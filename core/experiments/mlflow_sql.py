@@ -13,7 +13,7 @@ from core.errors import NotFound
 from core.experiments import columns
 from core.experiments.histories import histories_from
 from core.experiments.mlflow_bulk import BULK_RUNS, read_elsewhere
-from core.experiments.mlflow_database import Database, SqliteFile, open_database
+from core.experiments.mlflow_database import Database, SqliteFile, open_database, require_known_schema
 from core.experiments.mlflow_rows import Scope, count_runs, read_runs, scope_of
 from core.experiments.search import Extremes, select
 from core.experiments.types import Experiment, History, Lifecycle, Run, RunTable, utc
@@ -124,6 +124,7 @@ class DirectReader:
             kept = self._tables.get(key)
         if kept and kept[0] == stamp:
             return replace(kept[1], as_of=datetime.now(UTC))
+        require_known_schema(self._database)
         table = self._read(experiment_id, lifecycle)
         with self._lock:
             self._tables[key] = (stamp, table)

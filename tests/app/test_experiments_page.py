@@ -101,3 +101,45 @@ def test_a_store_that_is_gone_is_a_sentence(tmp_path, monkeypatch):
     test = page("experiments")
     assert not test.exception
     assert "does not exist" in test.error[0].value
+
+
+@pytest.mark.parametrize("show", ["Settings", "What mattered", "Scatter", "Parallel"])
+@pytest.mark.parametrize("metric", ["auroc", "never"])
+def test_every_view_of_all_runs_also_of_a_metric_that_is_always_nan(store, show, metric):
+    assert not page("experiments", experiment="diagnosis", show=show, y=metric).exception
+
+
+def test_columns_by_pattern(store):
+    test = page("experiments", experiment="Łódź / ward '7'", metrics="m000*,m0999")
+    assert not test.exception
+    names = [name for name in table(test).columns if name.startswith("metrics.")]
+    assert names == [f"metrics.m000{digit}" for digit in range(10)] + ["metrics.m0999"]
+
+
+def test_a_run_that_was_selected_is_selected_at_the_next_visit(store):
+    test = page("experiments", experiment="diagnosis", selected=store.runs["base"][:8])
+    buttons = {item.label: item for item in test.button}
+    assert not buttons["Open run"].disabled and buttons["Compare runs"].disabled
+
+
+def test_a_store_that_is_emptied_while_the_page_is_open_is_a_sentence(tmp_path, monkeypatch):
+    build(new_model_store(tmp_path).uri, tmp_path)
+    (tmp_path / "modeldesk.toml").write_text('[mlflow]\ntracking_uri = "sqlite:///mlflow.db"\n')
+    monkeypatch.setenv("MODELDESK_WORKSPACE", str(tmp_path))
+    test = page("experiments", experiment="diagnosis")
+    assert len(table(test)) == 7
+    (tmp_path / "mlflow.db").write_bytes(b"")
+    next(item for item in test.button if item.label == "Refresh all").click().run()
+    assert not test.exception and "mlflow.db" in test.error[0].value
+
+
+def test_a_huge_file_is_not_fetched_and_a_missing_one_is_a_sentence(store):
+    target = store.artifacts / "0" / store.runs["better"] / "artifacts"
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / "huge.csv").open("wb") as file:
+        file.truncate(2 * 1024**3)
+    test = page("run", run=store.runs["better"])
+    assert not test.exception
+    assert any("so it was not fetched" in item.value for item in test.info)
+    (target / "huge.csv").unlink()
+    assert any("stored no artifacts" in item.value for item in page("run", run=store.runs["child"]).info)

@@ -18,7 +18,7 @@ START = 1_790_000_000_000
 ODD_KEY = "naïve key/with: ünïcode"
 ODD_VALUE = 'it\'s "quoted" — 100% 🫀\nsecond line'
 LONG = "x" * 6000
-MANY = 300
+MANY = 1000
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,20 @@ def build(uri: str, folder: Path) -> OddStore:
     base = add("base", metrics={"auroc": 0.9, "loss": 0.1}, params={"depth": "3", "model": "rf", "empty": ""})
     add("better", at=10, metrics={"auroc": 0.95, "loss": 0.05}, params={"depth": "10", "model": "gb"},
         tags={"mlflow.source.git.commit": "1a2b3c4d" * 5, "stage": "Dev_1"}, end=600)  # fmt: skip
-    add("odd values", at=20, metrics={"auroc": float("nan"), "up": float("inf"), "down": float("-inf"), ODD_KEY: 0.0},
-        params={ODD_KEY: ODD_VALUE, "long": LONG}, status="FAILED")  # fmt: skip
+    odd = {
+        "auroc": float("nan"),
+        "never": float("nan"),
+        "up": float("inf"),
+        "down": float("-inf"),
+        ODD_KEY: 0.0,
+    }
+    add("odd values", at=20, metrics=odd, params={ODD_KEY: ODD_VALUE, "long": LONG}, status="FAILED")
     add("running", at=30, end=None)
     add("parent", at=40)
     add("child", at=50, metrics={"auroc": 0.8}, tags={"mlflow.parentRunId": runs["parent"]})
     add("orphan", at=60, tags={"mlflow.parentRunId": add("doomed parent", at=55)})
     add("nothing at all", "Łódź / ward '7'", at=70)
-    add("a/b 🫀", "Łódź / ward '7'", at=80, metrics={f"m{number:03}": number / 7 for number in range(MANY)})
+    add("a/b 🫀", "Łódź / ward '7'", at=80, metrics={f"m{number:04}": number / 7 for number in range(MANY)})
     client.delete_run(runs["doomed parent"])
     client.log_batch(
         runs["better"],

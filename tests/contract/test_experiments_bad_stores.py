@@ -74,8 +74,44 @@ def test_new_runs_are_seen_and_an_emptied_store_is_a_sentence(tmp_path):
     store.run()
     assert len(runs.search("risk")) == 2
     (tmp_path / "mlflow.db").write_bytes(b"")
-    with pytest.raises(Unavailable, match="lacks a table"):
+    with pytest.raises(Unavailable, match="holds no MLflow schema"):
         runs.search()
+
+
+def test_a_store_that_is_migrated_while_we_read_is_read_no_further(tmp_path):
+    store = new_model_store(tmp_path)
+    store.run()
+    runs = open_tracking(store.uri, tmp_path)
+    assert len(runs.search("risk")) == 1
+    with sqlite3.connect(tmp_path / "mlflow.db") as plain:
+        plain.execute("UPDATE alembic_version SET version_num = 'fffffffffff1'")
+        plain.execute("ALTER TABLE runs RENAME COLUMN name TO title")
+    with pytest.raises(Unavailable, match="fffffffffff1") as caught:
+        runs.search("risk")
+    assert "mlflow server" in caught.value.way_out
+
+
+def test_a_store_locked_by_another_process_is_waited_for_and_then_named(tmp_path):
+    store = new_model_store(tmp_path)
+    store.run()
+    runs = open_tracking(store.uri, tmp_path)
+    holder = (
+        "import sqlite3, sys\n"
+        "held = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "held.execute('PRAGMA journal_mode = DELETE')\n"
+        "held.execute('BEGIN EXCLUSIVE')\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(tmp_path / "mlflow.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True,
+    ) as other:  # fmt: skip
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(Unavailable, match="locked by another process"):
+            runs.search("risk")
+        other.communicate("\n")
+    assert len(runs.search("risk")) == 1
 
 
 @pytest.mark.parametrize("uri", ["mssql+pyodbc://u:p@h/db", "./mlruns", "file:///tmp/mlruns", "ftp://x"])
