@@ -7,6 +7,7 @@ its prediction log. One event a run: COMPLETE, FAIL or RUNNING as START.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,10 +18,10 @@ from core.lineage.types import Graph, Node, NodeKind
 PRODUCER = "urn:modeldesk:lineage"
 SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
 FACETS = {
-    "version": "1-0-0/DatasetVersionDatasetFacet",
+    "version": "1-0-1/DatasetVersionDatasetFacet",
     "jobType": "2-0-4/JobTypeJobFacet",
-    "parent": "1-0-1/ParentRunFacet",
-    "jobRunParameters": "1-0-0/JobRunParametersFacet",
+    "parent": "1-2-0/ParentRunFacet",
+    "executionParameters": "1-0-0/ExecutionParametersRunFacet",
 }
 UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC).isoformat()
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, PRODUCER)
@@ -104,9 +105,14 @@ def _run_facets(before: Iterable[Node], namespace: str) -> dict[str, Any]:
             facets["parent"] = _facet("parent", parent)
         if other.kind is NodeKind.PARAMS:
             values = other.attributes["values"]
-            parameters = [{"key": str(key), "value": value} for key, value in values.items()]
-            facets["jobRunParameters"] = _facet("jobRunParameters", {"parameters": parameters})
+            parameters = [{"key": str(key), "value": _text(value)} for key, value in values.items()]
+            facets["executionParameters"] = _facet("executionParameters", {"parameters": parameters})
     return facets
+
+
+def _text(value: Any) -> str:
+    """The specification has texts only: what is no text already is written as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _dataset(node: Node, namespace: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ tracked, and which commit's lock names the run of a version.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 
@@ -19,18 +18,14 @@ from core.lineage.types import Graph, NodeKind, Strength
 from core.workspace import open_workspace
 from tests.pipeline_project import git
 
-ROOT = Path(__file__).parents[2]
 MODEL = "diagnosis-risk"
 RAW = "data/raw/patients.csv"
 
 
 @pytest.fixture(scope="module")
-def demo() -> Path:
-    """A built demo workspace (MODELDESK_DEMO, else .demo), only read; skips where there is none."""
-    folder = Path(os.environ.get("MODELDESK_DEMO", ROOT / ".demo"))
-    if not (folder / "project" / "dvc.lock").is_file():
-        pytest.skip("no demo workspace here (make demo, or set MODELDESK_DEMO)")
-    return folder
+def demo(demo_workspace: Path) -> Path:
+    """The built demo workspace, only read."""
+    return demo_workspace
 
 
 @pytest.fixture(scope="module")
