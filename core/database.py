@@ -38,6 +38,7 @@ class Database(ABC):
     def __init__(self, url: sa.URL) -> None:
         self.url = url
         self._ready = False
+        self._inode: tuple[int, int] | None = None
         self._opening = threading.Lock()
 
     @abstractmethod
@@ -87,7 +88,7 @@ class Database(ABC):
     def reading(self) -> Iterator[sa.Connection | None]:
         """A snapshot; None while nothing was ever written here."""
         with self._failures():
-            if self.is_sqlite and not self.file.exists():
+            if self.is_sqlite and not self._same_file():
                 yield None
                 return
             with self.engine.connect() as connection:
@@ -100,12 +101,38 @@ class Database(ABC):
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that is alone among writers; committed at the end, rolled back on an error."""
         with self._failures():
+            if self.is_sqlite:
+                self._same_file()
             if not self._ready:
                 self._create()
             with self._write_connection() as connection, connection.begin():
                 if not self.is_sqlite:
                     _wait_for(connection, self.lock)
                 yield connection
+
+    def _same_file(self) -> bool:
+        """Whether there is a file. Raises Unavailable when it is no longer the one that this process began with.
+
+        Open connections still lead to the old file, so that what they write would be lost; and SQLite applies the
+        old file's log to whatever lies at its name. Nothing that could be done here is safe.
+        """
+        try:
+            found = self.file.stat()
+        except FileNotFoundError as error:
+            if self._inode is None:
+                return False
+            raise Unavailable(
+                f"{self.what} at {self.name} has vanished.", "Restore it from a backup; nothing was recorded."
+            ) from error
+        now = (found.st_dev, found.st_ino)
+        self._inode = self._inode or now
+        if self._inode != now:
+            raise Unavailable(
+                f"{self.what} at {self.name} was replaced by another file while it was in use; nothing was recorded.",
+                "Stop every Model Desk process, remove the -wal and -shm files that belong to the old one, and start "
+                "again; `audit verify --anchor` says whether the new one is the record.",
+            )
+        return True
 
     def _create(self) -> None:
         with self._opening:
@@ -115,6 +142,7 @@ class Database(ABC):
                 self.file.parent.mkdir(parents=True, exist_ok=True)
                 with file_lock(self.file.with_name(f"{self.file.name}.lock"), self.wait_s):
                     self._complete()
+                self._same_file()
             else:
                 self._complete()
             self._ready = True

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from core.experiments.types import Artifact
-from core.privacy import HIDDEN, is_small, shown_metrics
+from core.privacy import HIDDEN, identifier_columns, is_small, shown_metrics
 
 PREVIEW_BYTES = 1024 * 1024
 TABLE_BYTES = 32 * 1024 * 1024
@@ -97,9 +97,16 @@ def _shown(value: object, name: str, told: dict[str, float | str]) -> object:
     return told.get(name, value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _tells_of_somebody(item: object) -> bool:
+    """Whether a record in a list may be a person's row: it holds words, or is named like one."""
+    return isinstance(item, dict) and (
+        any(isinstance(value, str) for value in item.values()) or bool(identifier_columns(map(str, item)))
+    )
+
+
 def _shown_list(value: list[object], told: dict[str, float | str]) -> object:
     matrix = [cell for row in value if isinstance(row, list) for cell in row]
     counts = bool(matrix) and all(isinstance(cell, int) for cell in matrix)
-    if counts and any(is_small(cell) for cell in matrix):
+    if (counts and any(is_small(cell) for cell in matrix)) or any(map(_tells_of_somebody, value)):
         return HIDDEN
     return [without_small_counts(item) if isinstance(item, dict | list) else item for item in value]

@@ -53,8 +53,10 @@ def summary(path: str, content: bytes) -> TableSummary:
     )
 
 
-def is_mlflow_table(parsed: object) -> bool:
-    """Whether JSON is what ``mlflow.log_table`` writes: columns and rows."""
+def is_json_table(parsed: object) -> bool:
+    """Whether JSON is rows: columns and data as ``mlflow.log_table`` writes them, or a list of records."""
+    if isinstance(parsed, list):
+        return bool(parsed) and all(isinstance(item, dict) for item in parsed)
     return (
         isinstance(parsed, dict) and {"columns", "data"} <= set(parsed) and isinstance(parsed["data"], list)
     )
@@ -70,6 +72,8 @@ def _read(suffix: str, content: bytes) -> pd.DataFrame:
     if suffix == ".jsonl":
         return pd.read_json(io.BytesIO(content), lines=True)
     parsed = json.loads(content)
+    if isinstance(parsed, list):
+        return pd.json_normalize(parsed)
     return pd.DataFrame(parsed["data"], columns=parsed["columns"])
 
 

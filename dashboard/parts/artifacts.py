@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import ModelDeskError
 from core.experiments.preview import TABLE_BYTES, Preview, boxed, preview_of, without_small_counts
-from core.experiments.table_summary import TableSummary, is_mlflow_table, summary
+from core.experiments.table_summary import TableSummary, is_json_table, summary
 from core.experiments.types import Artifact
 from dashboard import services
 from dashboard.palette import MISSING, number
@@ -73,7 +73,7 @@ def _draw(kind: Preview, path: str, content: bytes) -> None:
         st.caption("Shown in a sandbox: its scripts do not run and nothing is loaded from elsewhere.")
         st.iframe(boxed(text), height=460, alt=path)
     elif kind is Preview.JSON and (parsed := _parsed(text)) is not None:
-        if is_mlflow_table(parsed):
+        if is_json_table(parsed):
             _show_summary(summary(path, content))
         else:
             st.json(without_small_counts(parsed))

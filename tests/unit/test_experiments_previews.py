@@ -14,7 +14,7 @@ import pytest
 from core.errors import BadInput
 from core.experiments import columns
 from core.experiments.preview import Preview, boxed, preview_of, without_small_counts
-from core.experiments.table_summary import is_mlflow_table, summary
+from core.experiments.table_summary import is_json_table, summary
 from core.experiments.told import told_metrics, told_table
 from core.experiments.types import Artifact, RunTable
 
@@ -64,6 +64,26 @@ def test_counts_in_json_are_hidden_when_small():
     }
 
 
+def test_records_in_json_are_rows():
+    assert (
+        is_json_table([{"age": 1}, {"age": 2}])
+        and not is_json_table([1, {"age": 2}])
+        and not is_json_table([])
+    )
+    found = summary("failures.json", b'[{"patient_id": "p1", "labs": {"crp": 3.5}}]')
+    assert found.rows == "<11" and [column.name for column in found.columns] == ["patient_id", "labs.crp"]
+    nested = {
+        "worst": [{"patient_id": "p1", "crp": 3.5}],
+        "cases": [{"ward": "A"}],
+        "curve": [{"fpr": 0.1, "tpr": 0.5}],
+    }
+    assert without_small_counts(nested) == {
+        "worst": "hidden",
+        "cases": "hidden",
+        "curve": [{"fpr": 0.1, "tpr": 0.5}],
+    }
+
+
 def table(**extra) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     frame = {
@@ -99,7 +119,7 @@ def test_a_table_tells_its_columns_and_nobody(suffix: str):
 def test_what_is_no_table_is_a_sentence():
     with pytest.raises(BadInput, match="cannot be read as a table"):
         summary("x.parquet", b"nothing")
-    assert is_mlflow_table({"columns": ["a"], "data": [[1]]}) and not is_mlflow_table({"columns": 3})
+    assert is_json_table({"columns": ["a"], "data": [[1]]}) and not is_json_table({"columns": 3})
 
 
 def test_metrics_that_count_few_people_are_left_out_everywhere():

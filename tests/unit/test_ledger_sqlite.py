@@ -62,6 +62,29 @@ def test_a_truncated_file_is_noticed(tmp_path, ledger):
         assert "damaged" in error.what
 
 
+def test_a_file_that_was_replaced_is_noticed_and_left_alone(tmp_path, ledger):
+    """Another file was put under a running process, whose connections still lead to the old one."""
+    ledger.append(FreezeSet(model="a"), ANA)
+    other = Ledger(f"sqlite:///{tmp_path}/other.db")
+    other.append(FreezeSet(model="z"), ANA)
+    other.database.engine.dispose()
+    (tmp_path / "other.db").replace(tmp_path / "ledger.db")
+    before = (tmp_path / "ledger.db").read_bytes()
+    for action in (ledger.head, ledger.state, lambda: ledger.append(FreezeSet(model="y"), ANA)):
+        with pytest.raises(Unavailable, match="replaced by another file"):
+            action()
+    assert (tmp_path / "ledger.db").read_bytes() == before
+
+
+def test_a_file_that_vanished_is_not_begun_anew(tmp_path, ledger):
+    ledger.append(FreezeSet(model="a"), ANA)
+    (tmp_path / "ledger.db").unlink()
+    for action in (ledger.head, lambda: ledger.append(FreezeSet(model="b"), ANA)):
+        with pytest.raises(Unavailable, match="has vanished"):
+            action()
+    assert not (tmp_path / "ledger.db").exists()
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y"])
 def test_a_ledger_that_cannot_be_kept_is_refused(url):
     with pytest.raises(BadSettings):
