@@ -19,6 +19,9 @@ SMALL = "<11"
 HIDDEN = "hidden"
 """How something is shown that would give a small count away."""
 
+RARE = "<rare level>"
+"""How levels are named that fewer than eleven people share: such a level may be one person's value."""
+
 _IDENTIFIERS = re.compile(
     r"((patient|person|subject|member|case|encounter|visit|admission|record|hospital)_?)?(id|uuid|guid|no|number)"
     r"|(patient_?)?(name|surname|first_?name|last_?name|full_?name)|ssn|mrn|nhs_?number|insurance_?(id|no|number)"

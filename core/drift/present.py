@@ -6,11 +6,10 @@ import math
 from typing import Any
 
 from core.drift.types import ColumnReport, DriftReport, Level, Quality, SchemaFinding, TestResult
-from core.privacy import SMALLEST
+from core.privacy import RARE, SMALLEST
 from core.privacy import shown_count as count
 from core.privacy import shown_share as share
 
-RARE = "<rare level>"
 _MOST_LEVELS = 20
 
 

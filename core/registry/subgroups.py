@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.privacy import SMALLEST, identifier_columns
+from core.privacy import RARE, SMALLEST, identifier_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,9 @@ def judge_groups(gate: SubgroupGate, table: pd.DataFrame | None) -> tuple[Group,
     groups = table.groupby(gate.by, observed=True)
     if not 2 <= groups.ngroups <= MOST_GROUPS:
         return f"'{gate.by}' has {groups.ngroups} groups; 2 to {MOST_GROUPS} can be judged"
-    found = [_judged(gate, statistic, str(name), rows) for name, rows in groups]
+    found = [_judged(gate, statistic, str(name), rows) for name, rows in groups if len(rows) >= SMALLEST]
+    if len(found) < groups.ngroups:
+        found.append(Group(RARE, INCONCLUSIVE, None))
     order = {FAIL: 0, INCONCLUSIVE: 1, PASS: 2}
     return tuple(sorted(found, key=lambda group: (order[group.outcome], group.name)))
 
