@@ -33,6 +33,7 @@ def coded(parts: Sequence[pa.ChunkedArray]) -> np.ndarray:
 
 def one_thread() -> AbstractContextManager[object]:
     """Inside it OpenMP uses one thread: on a busy machine the trees' threads wait for each other ten times longer."""
+    import sklearn.ensemble  # noqa: F401 - loads OpenMP, which can only be limited once it is there
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, user_api="openmp")

@@ -22,7 +22,8 @@ def _layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": palette.text},
-        legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0},
+        # Below the labels of the x axis: these are two lines high, whatever the height of the chart.
+        legend={"orientation": "h", "y": -48 / (height - 60), "yanchor": "top", "x": 0},
         hovermode="x unified",
     )
     figure.update_xaxes(gridcolor=palette.grid, zeroline=False)
@@ -61,7 +62,8 @@ def performance_over_time(
     _add_alerts(figure, report, metric, palette)
     _add_marks(figure, [_place(part) for part in report.windows], marks, palette)
     figure.update_yaxes(title=metric)
-    return _layout(figure, palette, 280)
+    _layout(figure, palette, 290)
+    return figure.update_layout(margin_t=36)
 
 
 def _place(part: WindowPerformance) -> object:
@@ -101,7 +103,7 @@ def _add_marks(figure: go.Figure, places: Sequence[object], marks: Sequence[Mark
             words, data = f"{words}<br>data {mark.data}", mark.data
         figure.add_vline(x=at, line={"color": color, "width": 1, "dash": "dash" if alert else "solid"})
         figure.add_annotation(
-            x=at, y=0 if alert else 1, yref="paper", xanchor="left", yanchor="bottom" if alert else "top",
+            x=at, y=0 if alert else 1, yref="paper", xanchor="right" if alert else "left", yanchor="bottom",
             text=words, showarrow=False, align="left", font={"size": 11, "color": color},
             hovertext=f"{mark.at:%Y-%m-%d %H:%M} UTC: {mark.text}",
         )  # fmt: skip

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.drift.alerts import open_alerts
+from core.drift.export import Contents, to_html, to_json, to_markdown
+from core.drift.monitor import monitor_report
+from core.drift.watched import open_watched, trend_of
+from core.workspace import open_workspace
 from tests.watched_workspace import SETTINGS, build
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -67,3 +73,70 @@ def test_without_a_monitor_the_page_says_how_to_add_one(visit, tmp_path):
     page = visit()
     assert "No model is monitored" in said(page)
     assert "[[monitors]]" in page.code[0].value
+
+
+def test_an_alert_is_recorded_taken_on_and_given_back_from_the_page(visit, tmp_path):
+    build(tmp_path, moved=1)
+    page = visit()
+    page.button(key="record_findings").click().run()
+    (alert,) = open_alerts(open_workspace(tmp_path))
+    alert_id = alert.event.alert_id
+    assert "nobody has taken it on" in said(page)
+    page.button(key=f"take_{alert_id}").click().run()
+    assert "taken on by" in said(page)
+    page.button(key=f"reopen_{alert_id}").click().run()
+    assert "nobody has taken it on" in said(page)
+    page.button(key=f"retrain_{alert_id}").click().run()
+    page.text_input(key="alert_reason").set_value("newer patients")
+    page.button(key="confirm_alert").click().run()
+    (alert,) = open_alerts(open_workspace(tmp_path))
+    assert alert.retraining.reason == "newer patients"
+    assert not page.exception
+
+
+def test_resolving_without_a_reason_is_refused_in_a_sentence(visit, tmp_path):
+    build(tmp_path, moved=1)
+    page = visit()
+    page.button(key="record_findings").click().run()
+    (alert,) = open_alerts(open_workspace(tmp_path))
+    page.button(key=f"resolve_{alert.event.alert_id}").click().run()
+    page.button(key="confirm_alert").click().run()
+    assert any("Say what became of it" in error.value for error in page.error)
+    assert open_alerts(open_workspace(tmp_path))
+
+
+def test_an_alert_that_is_over_is_said_to_be(visit, tmp_path):
+    build(tmp_path, moved=0)
+    assert "The alert 0123456789 is over" in said(visit(alert="0123456789"))
+
+
+def test_segments_answers_and_whole_rows_of_a_window(visit, tmp_path):
+    build(tmp_path, moved=1)
+    page = visit(rows="true")
+    segments = next(
+        frame.value for frame in page.dataframe if "labelled" in frame.value and "site" in frame.value
+    )
+    assert set(segments["site"]) == {"north", "south"}
+    assert all(verdict.endswith("DRIFT") for verdict in segments["verdict"])
+    assert "What v1 answers in 2026-01-06, against its first 1,200 answers" in said(page)
+    assert "AUC **0.7" in said(page)
+
+
+def test_an_earlier_window_can_be_compared(visit, tmp_path):
+    build(tmp_path, moved=1)
+    page = visit(at="2026-01-01")
+    assert "OK: none of 2 tested columns drifted" in said(page)
+
+
+def test_exports_hold_the_same_facts_and_no_request(tmp_path):
+    build(tmp_path, moved=1)
+    ws = open_workspace(tmp_path)
+    watched = open_watched(ws, "risk")
+    contents = Contents(monitor_report(ws, "risk"), trend_of(watched), (), ())
+    page, text, document = to_html(contents), to_markdown(contents), to_json(contents)
+    for export in (page, text, json.dumps(document)):
+        assert "1 of 2 tested columns drifted: age" in export
+        assert "r5-" not in export, "no request is named"
+    assert "<svg" in page and "http" not in page, "self-contained"
+    assert document["windows"][3]["drifted"] == ["age"]
+    assert "| age | numeric | DRIFT |" in text
