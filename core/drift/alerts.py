@@ -76,15 +76,23 @@ def record_findings(ws: Workspace, reports: Sequence[MonitorReport], actor: Acto
 
 
 def acknowledge(ws: Workspace, alert_id: str, actor: Actor, owner: str = "", reason: str = "") -> Record:
-    """Take an alert on, or give it to ``owner``. Raises NotFound and Refused."""
-    event = _checked(ws, alert_id, actor)
+    """Take an alert on, or give it to ``owner``; a second click finds it taken. Raises NotFound and Refused."""
     owner = owner.strip() or actor.printed_name
-    return ws.ledger.append(
-        alert_events.DriftAlertAcknowledged(
-            model=event.model, environment=event.environment, reason=reason, alert_id=alert_id, owner=owner
-        ),
-        actor,
-    )
+    with ws.ledger.exclusive(f"alert {alert_id}"):
+        event = _checked(ws, alert_id, actor)
+        taken = alert(ws, alert_id).taken
+        if taken is not None and taken.payload["owner"] == owner:
+            return taken
+        return ws.ledger.append(
+            alert_events.DriftAlertAcknowledged(
+                model=event.model,
+                environment=event.environment,
+                reason=reason,
+                alert_id=alert_id,
+                owner=owner,
+            ),
+            actor,
+        )
 
 
 def snooze(

@@ -169,11 +169,11 @@ class _Fold:
             return
         match event:
             case alert_events.DriftAlertAcknowledged():
-                alert = replace(alert, owner=event.owner or record.actor.printed_name, snoozed_until=None)
+                alert = replace(alert, taken=record, snoozed_until=None)
             case alert_events.DriftAlertSnoozed():
                 alert = replace(alert, snoozed_until=event.until)
             case alert_events.DriftAlertReopened():
-                alert = replace(alert, owner="", snoozed_until=None)
+                alert = replace(alert, taken=None, snoozed_until=None)
             case alert_events.RetrainingRequested():
                 alert = replace(alert, retraining=record)
         self.alerts[alert_id] = alert

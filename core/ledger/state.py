@@ -91,12 +91,12 @@ class Deputy:
 class OpenAlert:
     """A monitor's finding that is not over; ``raised`` is the newest telling of it, ``since`` the first.
 
-    ``owner`` is who took it on ('' while nobody has).
+    ``taken`` is how somebody took it on, None while nobody has.
     """
 
     raised: Record
     since: datetime
-    owner: str = ""
+    taken: Record | None = None
     snoozed_until: datetime | None = None
     retraining: Record | None = None
 
@@ -107,9 +107,14 @@ class OpenAlert:
         assert isinstance(event, alert_events.DriftAlertRaised)
         return event
 
+    @property
+    def owner(self) -> str:
+        """Who took it on; '' while nobody has."""
+        return "" if self.taken is None else self.taken.payload["owner"] or self.taken.actor.printed_name
+
     def waits(self, now: datetime) -> bool:
         """True while somebody still has to take it on."""
-        return not self.owner and (self.snoozed_until is None or self.snoozed_until <= now)
+        return self.taken is None and (self.snoozed_until is None or self.snoozed_until <= now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

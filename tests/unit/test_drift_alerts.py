@@ -81,7 +81,8 @@ def test_taking_on_putting_off_and_their_reverse(ws):
         return [item.query["alert"] for item in overview(ws, ME, NOW).items if "alert" in item.query]
 
     assert waiting() == [alert_id]
-    alerts.acknowledge(ws, alert_id, ME, owner="Ana Lima")
+    first, second = (alerts.acknowledge(ws, alert_id, ME, owner="Ana Lima") for _ in range(2))
+    assert first.seq == second.seq, "a second click finds it taken"
     assert (waiting(), alerts.alert(ws, alert_id).owner) == ([], "Ana Lima")
     alerts.reopen(ws, alert_id, ME)
     assert waiting() == [alert_id]
