@@ -71,7 +71,7 @@ def place(demo_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     (root / "policy.yaml").write_text(policy)
     settings = root / "modeldesk.toml"
     channel = '[[notify.channels]]\nname = "leads"\nurl = "http://127.0.0.1:9/hook"\n'
-    settings.write_text(f'policy = "policy.yaml"\n{settings.read_text()}\n{channel}')
+    settings.write_text(f"{settings.read_text()}\n{channel}")
     for link, target in {
         "train.parquet": "project/data/features/train.parquet",
         "week.parquet": "project/data/features/test.parquet",
