@@ -38,7 +38,9 @@ def answer(graph: Graph, node_id: NodeId) -> Answer:
     starts = same_content(graph, (node_id,)) if node.kind in FILES else (node_id,)
     found = impact_of(graph, starts)
     return Answer(
-        sentence=_descendants(node, found), urgent=any(one.live for one in found.versions), impact=found
+        sentence=_descendants(node, found) + _released(found.releases),
+        urgent=any(one.live for one in found.versions),
+        impact=found,
     )
 
 
@@ -57,6 +59,17 @@ def _descendants(node: Node, found: Impact) -> str:
     else:
         serving = f"{len(live)} of them {'serves' if len(live) == 1 else 'serve'}"
     return f"{versions} {came} {thing}; {serving} now: {_named(live)}."
+
+
+def _released(releases: Sequence[Node]) -> str:
+    if not releases:
+        return ""
+    told = [
+        node.name + (f" ({', '.join(node.attributes['stages'])})" if node.attributes.get("stages") else "")
+        for node in releases[:MOST_NAMED]
+    ]
+    more = f" and {len(releases) - MOST_NAMED} more" if len(releases) > MOST_NAMED else ""
+    return f" GTO's tags release it as {', '.join(told)}{more}."
 
 
 def _called(node: Node) -> str:

@@ -11,6 +11,7 @@ from core.lineage.draft import Draft
 from core.lineage.models import add_deployments, add_run, add_versions
 from core.lineage.pipelines import add_imports, add_project
 from core.lineage.records import DeploymentRecord, PredictionLogRecord, ProjectRecord
+from core.lineage.releases import add_releases
 from core.lineage.revisions import Revisions
 from core.lineage.types import Graph
 from core.registry.types import ModelVersion
@@ -52,6 +53,7 @@ def assemble(material: Material) -> Graph:
         draft.note(sentence)
     for project in material.projects:
         add_project(draft, project)
+        add_releases(draft, project)
     add_imports(draft, material.projects)
     for run in material.runs:
         add_run(draft, run, material.projects, material.files.get(run.run_id))

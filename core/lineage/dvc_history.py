@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,9 +16,10 @@ from core.lineage.records import CommitRecord, FileRecord, ImportRecord, Project
 from core.pipeline.git import Repository, find_repository, run
 from core.pipeline.history import lock_history
 from core.pipeline.read import read_pipeline
-from core.pipeline.revisions import named
+from core.pipeline.revisions import gto_events, named
 from core.pipeline.status import stage_states
 from core.pipeline.types import (
+    Artifact,
     DepKind,
     Hash,
     LockRecord,
@@ -42,7 +44,9 @@ def read_project(root: Path, name: str) -> ProjectRecord:
             "Correct 'projects' under [dvc] in modeldesk.toml.",
         ) from error
     repository = find_repository(root)
-    commits = _commits(repository, named(repository)) if repository else ()
+    names = named(repository) if repository else ()
+    commits = _commits(repository, names) if repository else ()
+    tagged = any(name.kind is RevisionKind.TAG for name in names)
     now = tuple(current_records(name, pipeline, stage_states(pipeline)))
     return ProjectRecord(
         name=name,
@@ -50,6 +54,8 @@ def read_project(root: Path, name: str) -> ProjectRecord:
         stages=joined(name, now, lock_history(root, repository=repository), commits),
         commits=commits,
         remote_urls=_remotes(repository),
+        releases=gto_events(root, repository) if tagged else (),
+        artifacts={_artifact_name(artifact): artifact.path for artifact in pipeline.artifacts},
         findings=tuple(
             f"{finding.file}{f', line {finding.line}' if finding.line else ''}: {finding.message}"
             for finding in pipeline.findings
@@ -216,6 +222,12 @@ def _remotes(repository: Repository | None) -> tuple[str, ...]:
         return ()
     lines = run(repository.git_dir, "remote", "-v").splitlines()
     return tuple(dict.fromkeys(line.split()[1] for line in lines if len(line.split()) > 1))
+
+
+def _artifact_name(artifact: Artifact) -> str:
+    """As GTO's tags have it: ``name``, or ``folder:name`` for a dvc.yaml in a folder."""
+    folder = posixpath.dirname(artifact.file)
+    return f"{folder}:{artifact.name}" if folder else artifact.name
 
 
 def _imported(stage: Stage) -> ImportRecord | None:

@@ -22,6 +22,7 @@ SHAPES = {
     NodeKind.RUN: ("([", "])", "ellipse"),
     NodeKind.MODEL_FILE: ("[[", "]]", "folder"),
     NodeKind.LOGGED_MODEL: ("[[", "]]", "component"),
+    NodeKind.RELEASE: ("[[", "]]", "tab"),
     NodeKind.VERSION: ("{{", "}}", "hexagon"),
     NodeKind.DEPLOYMENT: (">", "]", "cds"),
 }

@@ -21,6 +21,7 @@ PLURALS = {
     NodeKind.DATASET: "data sets",
     NodeKind.RUN: "runs",
     NodeKind.LOGGED_MODEL: "logged models",
+    NodeKind.RELEASE: "releases",
     NodeKind.VERSION: "versions",
     NodeKind.DEPLOYMENT: "deployments",
     NodeKind.PREDICTION_LOG: "prediction logs",

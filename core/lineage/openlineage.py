@@ -33,6 +33,7 @@ DATASETS = (
     NodeKind.CODE,
     NodeKind.DATASET,
     NodeKind.LOGGED_MODEL,
+    NodeKind.RELEASE,
     NodeKind.VERSION,
     NodeKind.PREDICTION_LOG,
 )

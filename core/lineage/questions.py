@@ -49,12 +49,16 @@ class AffectedVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """What descends from some data: ``versions`` surely or likely, live ones first; ``possible`` by name only."""
+    """What descends from some data: ``versions`` surely or likely, live ones first; ``possible`` by name only.
+
+    ``releases`` are those of GTO's tags.
+    """
 
     data: tuple[Node, ...]
     versions: tuple[AffectedVersion, ...]
     possible: tuple[AffectedVersion, ...]
     graph: Graph
+    releases: tuple[Node, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as the command line prints it."""
@@ -65,6 +69,7 @@ class Impact:
             "versions": [version.as_dict() for version in self.versions],
             "possible": [version.as_dict() for version in self.possible],
             "deployments": [node.as_dict() for node in deployments],
+            "releases": [node.as_dict() for node in self.releases],
             **self.graph.as_dict(),
         }
 
@@ -104,11 +109,14 @@ def impact_of(graph: Graph, data: Sequence[NodeId]) -> Impact:
     ]
     affected.sort(key=_urgency)
     ends = {node for version in affected for node in (version.node.id, *_ids(version.deployments))}
+    releases = tuple(node for node in graph.of_kind(NodeKind.RELEASE) if node.id in sure)
+    ends.update(_ids(releases))
     return Impact(
         data=tuple(graph.by_id[node] for node in data),
         versions=tuple(version for version in affected if version.strength > Strength.WEAK),
         possible=tuple(version for version in affected if version.strength is Strength.WEAK),
         graph=graph.only(between(graph, data, ends) | set(data)),
+        releases=releases,
     )
 
 

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from core.pipeline.types import GtoEvent
+
 CODE_SUFFIXES = frozenset(
     (".py", ".pyx", ".r", ".jl", ".sh", ".sql", ".ipynb", ".c", ".cpp", ".java", ".scala")
 )
@@ -103,6 +105,7 @@ class ProjectRecord:
     """One DVC project with every lock entry of its history; ``commits`` newest first.
 
     ``findings`` name faults in its DVC files, each with its place; what is sound stands all the same.
+    ``releases`` are GTO's tags, oldest first; ``artifacts`` the paths of what dvc.yaml calls by name.
     """
 
     name: str
@@ -111,6 +114,8 @@ class ProjectRecord:
     commits: tuple[CommitRecord, ...] = ()
     remote_urls: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    releases: tuple[GtoEvent, ...] = ()
+    artifacts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def commit_by_sha(self) -> dict[str, CommitRecord]:

@@ -17,6 +17,7 @@ WORDS = {
     "dataset": "MLflow data set",
     "run": "run",
     "logged_model": "logged model",
+    "release": "GTO release",
     "version": "model version",
     "deployment": "deployment",
     "prediction_log": "prediction log",
@@ -31,6 +32,8 @@ def describe(node: Node) -> str:
         told.append(str(attributes["hash"])[:8])
     if attributes.get("revision") and "repository" not in attributes:
         told.append(f"since {str(attributes['revision'])[:7]}")
+    if attributes.get("stages"):
+        told.append(", ".join(attributes["stages"]))
     if attributes.get("aliases"):
         told.append(", ".join(attributes["aliases"]))
     if "live" in attributes:

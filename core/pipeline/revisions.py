@@ -62,9 +62,9 @@ def commits(project: Path, revision: str = "HEAD", limit: int = 200) -> tuple[Re
     return tuple(_commit(record) for record in text.split(_END) if record.strip())
 
 
-def gto_events(project: Path) -> tuple[GtoEvent, ...]:
+def gto_events(project: Path, repository: Repository | None = None) -> tuple[GtoEvent, ...]:
     """Annotated GTO tags, oldest first: versions registered, stages assigned and unassigned."""
-    repository = find_repository(project)
+    repository = repository or find_repository(project)
     if repository is None:
         return ()
     found = (_gto_event(fields) for fields in _refs(repository, "refs/tags"))

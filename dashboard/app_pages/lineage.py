@@ -27,6 +27,7 @@ from dashboard.parts.lineage_picture import ask_impact, export_buttons, look_at,
 from dashboard.parts.marks import current_palette
 
 MOST_DRAWN = 1500
+MOST_CHOICES = 1500  # the rest is reached by Find, a click or a link
 NOW = "every revision"
 FITTING = "as fits"
 
@@ -51,7 +52,10 @@ if not graph.nodes:
 
 parts.follow_links(graph)
 first = st.container()  # the answer stands above the filters that it depends on
-labels = {node.id: parts.choice_label(node) for node in focus_choices(graph)}
+choices = focus_choices(graph)[:MOST_CHOICES]
+named = st.query_params.get("focus")
+choices += tuple(node for node in (graph.by_id.get(named),) if node and node not in choices)
+labels = {node.id: parts.choice_label(node) for node in choices}
 with st.container(horizontal=True, vertical_alignment="bottom"):
     focus = parts.node_select("In focus", labels, "focus", default_focus(graph), width=330)
     sought = st.text_input(

@@ -188,6 +188,8 @@ def _told(node: Node) -> str:
     state = STATES.get(str(attributes.get("status", "")))
     if node.kind is NodeKind.STAGE and state:
         return f"{mark(state).shape} {state.lower()}"
+    if attributes.get("stages"):
+        return f"release in {', '.join(attributes['stages'])}"
     if attributes.get("aliases"):
         return ", ".join(attributes["aliases"])
     if node.kind is NodeKind.COMMIT:
