@@ -11,6 +11,7 @@ from core.cli import (
     alerts,
     approvals,
     audit,
+    ci,
     demo,
     deployd,
     deputies,
@@ -43,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(ci.app, name="ci")
 app.add_typer(demo.app, name="demo")
 app.add_typer(deployd.app, name="deployd")
 app.add_typer(drift.app, name="drift")

@@ -142,6 +142,7 @@ def reconcile(
         str | None,
         typer.Option("--accept", metavar="MODEL", help="Take what MLflow says as the new live version."),
     ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Look at this model alone.")] = None,
     environment: EnvironmentOption = "production",
     reason: ReasonOption = "",
     dry_run: DryRunOption = False,
@@ -162,12 +163,12 @@ def reconcile(
     if dry_run:
         log(standing.repair_plan(ws, repair or accept, environment, accept=accept is not None))
     else:
-        for record in standing.detect_outside_moves(ws, standing.standings(ws)):
+        for record in standing.detect_outside_moves(ws, standing.standings(ws, model)):
             log(f"{record.model}: {record.payload['alias']} was moved outside Model Desk.")
         if name := repair or accept:
             actor = local_actor(ws.settings)
             standing.repair(ws, name, environment, actor, reason, accept=accept is not None)
-    items = [_item(found, seen) for found, seen in _seen(ws, None)]
+    items = [_item(found, seen) for found, seen in _seen(ws, model)]
     if output is Output.JSON:
         print_json({"items": items})
     else:

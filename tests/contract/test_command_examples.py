@@ -69,6 +69,7 @@ def place(demo_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     (root / "quality.yaml").write_text("max_missing: 0.5\nlabel: {column: diagnosis}\n")
     policy = 'tiers: [{name: t, models: ["*"], min_rows: 9000, gates: [{metric: auroc, min: 0.5}]}]\n'
     (root / "policy.yaml").write_text(policy)
+    (root / "report.md").write_text("<!-- model-desk:report x -->\n# x\n")
     settings = root / "modeldesk.toml"
     channel = '[[notify.channels]]\nname = "leads"\nurl = "http://127.0.0.1:9/hook"\n'
     settings.write_text(f"{settings.read_text()}\n{channel}")
