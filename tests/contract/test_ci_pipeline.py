@@ -21,6 +21,7 @@ from core.ci.comments import place_of, post
 from core.ci.init import Names, Provider, template, write
 from core.errors import BadInput, BadSettings, Conflict, Unavailable
 from core.registry.approvals import approve
+from core.registry.requests import newest_request
 from core.registry.standing import standings
 from core.workspace import open_workspace
 
@@ -110,7 +111,7 @@ def project(demo_copy: Path) -> Path:
     """The demo's repository with what the pipeline names; releases need one approval, by alias alone."""
     settings = (demo_copy / "modeldesk.toml").read_text()
     settings = settings.replace('engine = "embedded"', 'engine = "none"')
-    (demo_copy / "modeldesk.toml").write_text(f'policy = "policy.yaml"\n{settings}')
+    (demo_copy / "modeldesk.toml").write_text(settings)
     (demo_copy / "policy.yaml").write_text(POLICY)
     folder = demo_copy / "project"
     (folder / "schema.yaml").write_text(SCHEMA)
@@ -191,8 +192,9 @@ def test_every_line_of_the_pipeline_runs_to_production_and_back(project: Path) -
     assert runner.job("deploy-production") == [("Deploy", 5)], "the rollback step must not run"
 
     ws = open_workspace(project.parent)
-    request = next(iter(ws.ledger.state().requests))
-    approve(ws, request, demo_actor(ws.settings, "demo-reviewer"))
+    request = newest_request(ws, "diagnosis-risk", version, "production")
+    assert request is not None
+    approve(ws, request.request_id, demo_actor(ws.settings, "demo-reviewer"))
     before = live(project)
     assert runner.job("approval", APPROVAL_TIMEOUT="0") == [("Wait for the approval", 0)], runner.said
     assert runner.job("deploy-production") == [("Deploy", 0), ("Check", 0)], runner.said

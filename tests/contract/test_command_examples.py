@@ -210,6 +210,7 @@ def test_every_command_with_json_has_a_published_schema() -> None:
 READS = {
     "compare", "find", "gate", "report", "weekly", "incident", "status", "history", "as-of", "card", "drift check",
     "performance check", "approval check", "approval wait", "audit verify", "evidence verify", "deployd unit",
+    "audit access", "audit coverage",
 }  # fmt: skip
 READING = {
     "list",
