@@ -32,6 +32,9 @@ class MlflowSection(_Section):
     tracking_uri: str | None = None
     registry_uri: str | None = None
     timeout_s: float = Field(5.0, gt=0, description="seconds before a silent server counts as down")
+    webhook_secret_variable: str | None = Field(
+        None, description="environment variable with the secret of MLflow's webhooks"
+    )
 
 
 class DvcSection(_Section):
@@ -151,6 +154,7 @@ class ChannelSection(_Section):
     url: str
     kinds: tuple[str, ...] = Field(("*",), description="shell patterns of event kinds")
     models: str = "*"
+    people: tuple[str, ...] = Field((), description="only what concerns these people; default: everything")
     secret_variable: str | None = Field(None, description="environment variable with the HMAC secret")
     quiet_hours: str | None = Field(
         None, pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$", description="UTC, 22:00-06:00"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.errors import ExitCode, ModelDeskError
 from core.settings import Settings, load_settings
-from dashboard.background import serving
+from dashboard.background import serving, telling
 
 SECRETS = "secrets.toml"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -49,7 +49,7 @@ def main() -> None:
     os.environ["MODELDESK_WORKSPACE"] = str(options.workspace.resolve())
     # A plain SIGTERM would end the process before what was started beside it is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with serving(settings):
+    with serving(settings), telling(settings):
         _serve(options.address, options.port, settings.root / SECRETS)
 
 

@@ -46,7 +46,10 @@ sections = {
         page("deploy", "Deploy", ":material/rocket_launch:"),
     ],
     "Watch": [page("drift", "Drift", ":material/monitoring:")],
-    "Govern": [page("audit", "Audit", ":material/policy:")],
+    "Govern": [
+        page("audit", "Audit", ":material/policy:"),
+        page("notifications", "Notifications", ":material/notifications:"),
+    ],
     "Details": [
         page("run", "Run", ":material/article:", visibility="hidden"),
         page("version", "Model version", ":material/article:", visibility="hidden"),

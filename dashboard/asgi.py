@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.errors import ModelDeskError
 from dashboard.deep_link import DeepLink
 from dashboard.parts.failure import show_failure, show_unexpected
+from dashboard.webhooks import mlflow_webhook
 
 log = logging.getLogger("modeldesk")
 
@@ -82,7 +83,7 @@ def on_script_error(error: Exception) -> bool:
 
 app = st.App(
     Path(__file__).with_name("app.py"),
-    routes=[Route("/healthz", healthz)],
+    routes=[Route("/healthz", healthz), Route("/webhooks/mlflow", mlflow_webhook, methods=["POST"])],
     middleware=[Middleware(SecurityHeaders), Middleware(DeepLink)],
     on_script_error=on_script_error,
 )

@@ -7,14 +7,20 @@ router, and leaves alone what served before.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+from core.errors import ModelDeskError
 from core.settings import Settings
+from core.workspace import open_workspace
+
+log = logging.getLogger("modeldesk")
 
 first_page_drawn = threading.Event()
 """Set when the first page is complete: loading models must not slow it down."""
@@ -86,3 +92,31 @@ class _Beside:
                 cwd=Path(__file__).parents[1],
                 start_new_session=True,  # Ctrl-C reaches the dashboard alone, which then ends it in order
             )
+
+
+@contextmanager
+def telling(settings: Settings, every_s: float = 30.0) -> Iterator[None]:
+    """Messages are made and sent while the block runs; nothing without a channel."""
+    if not settings.notify.channels:
+        yield
+        return
+    ending = threading.Event()
+    thread = threading.Thread(target=_tell, args=(settings.root, ending, every_s), name="notify", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+
+
+def _tell(root: Path, ending: threading.Event, every_s: float) -> None:
+    first_page_drawn.wait(FIRST_PAGE_S)
+    while not ending.is_set():
+        try:
+            outbox = open_workspace(root).outbox
+            now = datetime.now(UTC)
+            outbox.fill(now)
+            outbox.deliver(now)
+        except ModelDeskError as error:
+            log.warning("notifications: %s", error.what)
+        ending.wait(every_s)

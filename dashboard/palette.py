@@ -116,6 +116,10 @@ _MARKS = (
     Mark("NOTICED", ":material/visibility:", "◔", _WARN),
     Mark("NOT RECORDED", ":material/visibility_off:", "○", _NONE),
     Mark("NOT MONITORED", ":material/visibility_off:", "○", _NONE),
+    Mark("SENT", ":material/check_circle:", "●", _GOOD),
+    Mark("WAITING", ":material/schedule:", "◔", _WARN),
+    Mark("GIVEN UP", ":material/dangerous:", "■", _BAD),
+    Mark("TOLD BEFORE", ":material/content_copy:", "○", _NONE),
     Mark("NOT TESTED", ":material/remove_circle_outline:", "○", _NONE),
 )
 _BY_WORD = {mark.word: mark for mark in _MARKS}

@@ -16,7 +16,7 @@ from core.cli.options import (
     print_json,
     print_table,
 )
-from core.errors import BadSettings, ExitCode, ModelDeskError
+from core.errors import ExitCode
 
 app = typer.Typer(help="Messages about decisions: send what is due, see what arrived.", no_args_is_help=True)
 
@@ -29,16 +29,16 @@ def deliver(
 
     Example: python -m core notify deliver --workspace .demo
     """
+    from core.access import local_actor
+    from core.notify.trial import deliver as deliver_due
     from core.workspace import open_workspace
 
-    outbox = open_workspace(workspace).outbox
-    now = datetime.now(UTC)
+    ws = open_workspace(workspace)
     if dry_run:
-        _print(outbox.due(now), output)
+        _print(ws.outbox.due(datetime.now(UTC)), output)
         log("Dry run: nothing was sent; messages about the newest events are made when it is.")
         return
-    outbox.fill(now)
-    attempted = outbox.deliver(now)
+    attempted = deliver_due(ws, local_actor(ws.settings))
     _print(attempted, output)
     if any(item.state != "sent" for item in attempted):
         raise typer.Exit(ExitCode.INFRASTRUCTURE)
@@ -63,45 +63,22 @@ def test(
 
     Example: python -m core notify test --workspace .demo
     """
-    from core.notify.channels import send
+    from core.access import local_actor
+    from core.notify.trial import trial
     from core.workspace import open_workspace
 
-    settings = open_workspace(workspace).settings.notify
-    if not settings.channels:
-        raise BadSettings(
-            "No channel is configured.", "Add [[notify.channels]] to modeldesk.toml (see the README)."
-        )
-    if dry_run:
-        print_channels([(channel.name, None, "") for channel in settings.channels], output)
-        log("Dry run: nothing was sent.")
-        return
-    outcomes = []
-    for channel in settings.channels:
-        message = {
-            "id": "test",
-            "kind": "test",
-            "model": "",
-            "title": "Model Desk: test message",
-            "body": "If you can read this, this channel works.",
-            "link": settings.base_url,
-        }
-        try:
-            send(channel, message)
-            outcomes.append((channel.name, True, ""))
-        except ModelDeskError as error:
-            log(f"{channel.name}: {error.what} {error.way_out}".strip())
-            outcomes.append((channel.name, False, error.what))
-    print_channels(outcomes, output)
-    if not all(ok for _, ok, _ in outcomes):
-        raise typer.Exit(ExitCode.INFRASTRUCTURE)
-
-
-def print_channels(outcomes: list[tuple[str, bool | None, str]], output: Output) -> None:
-    """What each channel answered; None where it was not asked."""
+    ws = open_workspace(workspace)
+    found = trial(ws, local_actor(ws.settings), dry_run=dry_run)
     if output is Output.JSON:
-        print_json({"channels": [{"name": name, "ok": ok, "error": text} for name, ok, text in outcomes]})
+        channels = [{"name": one.channel, "ok": one.arrived, "error": one.error} for one in found]
+        print_json({"channels": channels})
     else:
-        print_table(("channel", "arrived", "error"), outcomes, output)
+        rows = [(one.channel, one.arrived, one.error) for one in found]
+        print_table(("channel", "arrived", "error"), rows, output)
+    if dry_run:
+        log("Dry run: nothing was sent.")
+    elif not all(one.arrived for one in found):
+        raise typer.Exit(ExitCode.INFRASTRUCTURE)
 
 
 def _print(deliveries: tuple, output: Output) -> None:

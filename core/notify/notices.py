@@ -41,7 +41,10 @@ KINDS = tuple(_TITLES)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message about one ledger event; ``urgent`` ones ignore quiet hours."""
+    """One message about one ledger event; ``urgent`` ones ignore quiet hours.
+
+    ``concerns`` are the people, by name, whom it is about besides those who act: the requester, say.
+    """
 
     record_seq: int
     kind: str
@@ -50,10 +53,11 @@ class Notice:
     body: str
     link: str
     urgent: bool
+    concerns: tuple[str, ...] = ()
 
 
-def notice_of(record: Record, base_url: str) -> Notice | None:
-    """The message for ``record``; None for kinds that concern nobody outside the desk."""
+def notice_of(record: Record, base_url: str, concerns: tuple[str, ...] = ()) -> Notice | None:
+    """The message for ``record``, of interest to ``concerns``; None for kinds that nobody outside need know."""
     template = _TITLES.get(record.kind)
     if template is None:
         return None
@@ -73,7 +77,18 @@ def notice_of(record: Record, base_url: str) -> Notice | None:
         body=body,
         link=f"{base_url.rstrip('/')}/{_place(record)}",
         urgent=record.kind in _URGENT or record.payload.get("severity") in ("high", "critical"),
+        concerns=tuple(dict.fromkeys((*concerns, *_named(record)))),
     )
+
+
+def _named(record: Record) -> tuple[str, ...]:
+    """People whom the event itself names."""
+    names = (
+        record.payload.get("addressed_to"),
+        record.payload.get("run_author"),
+        record.payload.get("owner"),
+    )
+    return tuple(name for name in names if isinstance(name, str) and name)
 
 
 def _place(record: Record) -> str:
@@ -87,10 +102,10 @@ def _place(record: Record) -> str:
 
 
 def wants(channel: ChannelSection, notice: Notice) -> bool:
-    """Whether ``channel`` subscribed to this kind of event and this model."""
-    return any(fnmatchcase(notice.kind, kind) for kind in channel.kinds) and fnmatchcase(
-        notice.model, channel.models
-    )
+    """Whether ``channel`` subscribed to this kind of event, this model and one of these people."""
+    of_interest = not channel.people or bool(set(channel.people) & set(notice.concerns))
+    named = any(fnmatchcase(notice.kind, kind) for kind in channel.kinds)
+    return named and of_interest and fnmatchcase(notice.model, channel.models)
 
 
 class _Blank(dict):

@@ -6,13 +6,16 @@ event and channel, so filling twice tells nobody twice. The tables live beside t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 import sqlalchemy as sa
 
 from core.errors import ModelDeskError
+from core.ledger.state import Request
 from core.ledger.store import Ledger
+from core.ledger.types import Record
 from core.notify.channels import send
 from core.notify.notices import Notice, notice_of, wants
 from core.settings import ChannelSection, NotifySection
@@ -87,7 +90,12 @@ class Outbox:
             seen = connection.execute(sa.select(_cursor.c.seq)).scalar()
         since = None if seen is not None else now - FIRST_LOOK_BACK
         records = self._ledger.records(since=since, after=seen or 0)
-        notices = [notice for record in records if (notice := notice_of(record, self._settings.base_url))]
+        requests = self._ledger.state().requests
+        notices = [
+            notice
+            for record in records
+            if (notice := notice_of(record, self._settings.base_url, _requester(requests, record)))
+        ]
         rows = [
             _row(notice, channel, now)
             for notice in notices
@@ -185,6 +193,12 @@ def _row(notice: Notice, channel: ChannelSection, now: datetime) -> dict[str, ob
         "created_at": now.isoformat(),
         "error": "",
     }
+
+
+def _requester(requests: Mapping[str, Request], record: Record) -> tuple[str, ...]:
+    """Who asked for the release that the record is about; they are told when others answer."""
+    request = requests.get(record.payload.get("request_id") or "")
+    return (request.by.name,) if request else ()
 
 
 def after_quiet_hours(now: datetime, quiet: str | None) -> datetime:
