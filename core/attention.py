@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from core.access import Action, Actor, decide
 from core.errors import ModelDeskError
+from core.registry.inventory import answers, readable_policy
 from core.registry.queue import Queued, Turn, waiting
 from core.registry.requests import CHANGES, OPEN
 
 if TYPE_CHECKING:
     from core.ledger.state import OpenAlert, Service, State
+    from core.registry.policy import Policy
     from core.registry.types import Model
     from core.workspace import Workspace
 
@@ -34,7 +36,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """One model: what its production and staging aliases name, what the ledger says, and what is missing."""
+    """One model: what its production and staging aliases name, what the ledger says, and what is missing.
+
+    ``untold`` are the questions of the model inventory that nobody answered.
+    """
 
     model: str
     versions: int | None
@@ -44,6 +49,7 @@ class Glance:
     in_sync: bool | None
     frozen: bool
     gaps: tuple[str, ...]
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +68,12 @@ def overview(ws: Workspace, actor: Actor, now: datetime) -> Overview:
         models, failure = ws.registry.models(), None
     except ModelDeskError as error:
         models, failure = (), error
-    glances = tuple(_glance(ws, state, model) for model in models) or _from_ledger(ws, state)
+    policy = readable_policy(ws)
+    glances = tuple(_glance(ws, state, model, policy) for model in models) or _from_ledger(ws, state)
     return Overview(models=glances, items=_items(ws, state, glances, actor, now), failure=failure)
 
 
-def _glance(ws: Workspace, state: State, model: Model) -> Glance:
+def _glance(ws: Workspace, state: State, model: Model, policy: Policy | None) -> Glance:
     aliases = ws.settings.environments
     production = model.aliases.get(aliases.get("production", "champion"))
     live = state.live(model.name, "production")
@@ -79,6 +86,7 @@ def _glance(ws: Workspace, state: State, model: Model) -> Glance:
         in_sync=None if live is None else live.version == production,
         frozen=state.freeze(model.name, "production") is not None,
         gaps=_gaps(ws, model.name, production, live),
+        untold=tuple(question for question, answer in answers(model, policy).items() if not answer),
     )
 
 

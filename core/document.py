@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+_LONGEST_WORD = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -59,7 +61,9 @@ def _contents(tables: Sequence[Table]) -> str:
 
 
 def _cell(text: str) -> str:
-    return f"<td>{escape(text)}</td>"
+    # Hashes and addresses may break anywhere; words may not.
+    long = ' class="long"' if any(len(word) > _LONGEST_WORD for word in text.split()) else ""
+    return f"<td{long}>{escape(text)}</td>"
 
 
 def _plain(text: str) -> str:
@@ -80,8 +84,8 @@ a {{ color: light-dark(#4654d8, #98a2ff); }}
 figure {{ margin: .5rem 0 1rem; }} figure svg {{ width: 100%; height: auto; max-width: 46rem; }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top;
-  overflow-wrap: anywhere; min-width: 5rem; }}
+th, td {{ border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }}
+p, h1, h2, .long {{ overflow-wrap: anywhere; }} .long {{ min-width: 12rem; }}
 th {{ background: var(--soft); font-weight: 600; }}
 @media print {{ nav {{ display: none; }} h2 {{ break-after: avoid; }} tr {{ break-inside: avoid; }} }}
 </style></head><body>

@@ -129,6 +129,30 @@ def access(
 
 
 @app.command()
+def inventory(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
+    """The model inventory: owner, deputy, intended use, risk tier and review trigger of every model.
+
+    Example: python -m core audit inventory --output json
+    """
+    from core.registry import inventory as models
+    from core.workspace import open_workspace
+
+    found = models.inventory(open_workspace(workspace))
+    if output is Output.JSON:
+        facts = [
+            {
+                "model": name,
+                **{question.replace(" ", "_"): answer or None for question, answer in told.items()},
+            }
+            for name, told in found.items()
+        ]
+        print_json({"models": facts})
+        return
+    rows = [[name, *(answer or "not provided" for answer in told.values())] for name, told in found.items()]
+    print_table(["model", *models.TAGS], rows, output)
+
+
+@app.command()
 def coverage(output: OutputOption = Output.TABLE) -> None:
     """What the ledger records, what it only notices, and what it cannot see.
 

@@ -64,6 +64,7 @@ rows = [
         "Challenger": version(glance.challenger),
         "Versions": glance.versions,
         "Missing": ", ".join(glance.gaps) or "nothing",
+        "Inventory": f"lacks {', '.join(glance.untold)}" if glance.untold else "complete",
     }
     for glance in seen.models
 ]
@@ -75,6 +76,13 @@ choice = st.dataframe(
     key="overview_models",
     column_config={"Model": st.column_config.TextColumn(pinned=True)},
 )
+if untold := sum(len(glance.untold) for glance in seen.models):
+    st.caption(
+        f":material/assignment: {untold} answer{'s' if untold > 1 else ''} of the model inventory "
+        f"{'are' if untold > 1 else 'is'} missing. Tags of the model in MLflow give them: "
+        + ", ".join(f"`{tag}`" for tag in services.inventory_tags())
+        + "."
+    )
 actor = current_actor(services.workspace().settings)
 selected = choice.selection.rows
 if not selected:

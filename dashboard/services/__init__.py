@@ -5,7 +5,7 @@ next read is fresh.
 """
 
 from dashboard.services import reports
-from dashboard.services.at_a_glance import overview
+from dashboard.services.at_a_glance import inventory_tags, overview
 from dashboard.services.comparisons import (
     comparison,
     experiment_names,

@@ -20,6 +20,13 @@ def overview(actor: Actor) -> Overview:
     return _overview(workspace(), actor)
 
 
+def inventory_tags() -> tuple[str, ...]:
+    """The tags of a registered model that answer the model inventory's questions."""
+    from core.registry.inventory import TAGS
+
+    return tuple(TAGS.values())
+
+
 @st.cache_data(ttl=20, max_entries=32, show_spinner=False, hash_funcs={Workspace: id})
 def _overview(ws: Workspace, actor: Actor) -> Overview:
     from core.attention import overview

@@ -11,6 +11,7 @@ from core.audit.access_review import access_review
 from core.audit.coverage import COVERAGE
 from core.ledger.events import kinds
 from core.workspace import Workspace
+from dashboard.services import forget
 from tests.app.test_registry_page import promote, visit, words, ws  # noqa: F401
 from tests.deploy_workspace import MODEL
 
@@ -54,6 +55,28 @@ def test_each_tab_opens_from_its_address(ws: Workspace, tab: str) -> None:  # no
     app = visit("audit", show=tab)
     shown = app.dataframe[0].value if app.dataframe else app.table[0].value
     assert len(shown) >= 2
+
+
+def test_the_model_inventory_counts_what_nobody_told(ws: Workspace) -> None:  # noqa: F811
+    from core.registry.inventory import inventory
+
+    app = visit("overview")
+    assert "5 answers of the model inventory are missing" in words(app)
+    assert (
+        app.dataframe[0].value.iloc[0]["Inventory"].startswith("lacks owner, deputy, intended use, risk tier")
+    )
+    client = store_client(ws)
+    for tag in ("owner", "deputy", "card.intended_use", "risk_tier"):
+        client.set_registered_model_tag(MODEL, tag, "told")
+    forget()
+    assert "1 answer of the model inventory is missing" in words(visit("overview"))
+    assert inventory(ws)[MODEL]["review trigger"] == "" and inventory(ws)[MODEL]["owner"] == "told"
+
+
+def store_client(ws: Workspace):  # noqa: F811
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(ws.settings.tracking_uri, ws.settings.registry_uri)
 
 
 def test_the_coverage_names_every_kind_of_event_once() -> None:
