@@ -12,6 +12,7 @@ from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.identity import current_actor
 from dashboard.parts.reports import report_downloads
+from dashboard.parts.text import literal
 
 page_header("Overview", "What is live, and what needs somebody now.")
 seen = services.overview(current_actor(services.workspace().settings))
@@ -64,7 +65,7 @@ rows = [
         "Challenger": version(glance.challenger),
         "Versions": glance.versions,
         "Missing": ", ".join(glance.gaps) or "nothing",
-        "Inventory": f"lacks {', '.join(glance.untold)}" if glance.untold else "complete",
+        "Inventory": f"{len(glance.untold)} missing" if glance.untold else "complete",
     }
     for glance in seen.models
 ]
@@ -79,7 +80,11 @@ choice = st.dataframe(
 if untold := sum(len(glance.untold) for glance in seen.models):
     st.caption(
         f":material/assignment: {untold} answer{'s' if untold > 1 else ''} of the model inventory "
-        f"{'are' if untold > 1 else 'is'} missing. Tags of the model in MLflow give them: "
+        f"{'are' if untold > 1 else 'is'} missing: "
+        + "; ".join(
+            f"{literal(one.model)} lacks {', '.join(one.untold)}" for one in seen.models if one.untold
+        )
+        + ". Tags of the model in MLflow give them: "
         + ", ".join(f"`{tag}`" for tag in services.inventory_tags())
         + "."
     )
