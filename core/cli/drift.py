@@ -11,6 +11,8 @@ from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, p
 from core.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from core.drift.types import DriftReport
 
 app = typer.Typer(help="Has the data moved, by how much, and what was not watched?", no_args_is_help=True)
@@ -38,6 +40,15 @@ def check_command(
     classifier: Annotated[
         bool, typer.Option("--classifier", help="Also ask whether a classifier can tell the two apart.")
     ] = False,
+    mmd: Annotated[
+        bool, typer.Option("--mmd", help="Also measure how far whole rows are apart (kernel distance).")
+    ] = False,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Weigh columns by how much a model trained on the reference uses them for this one."
+        ),
+    ] = None,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -59,16 +70,18 @@ def check_command(
         raise BadInput(f"The engine '{engine}' is not part of this version.", "Use --engine local.")
     rules = load_policy(policy)
     rules = replace(rules, ignore=(*rules.ignore, *_names(ignore)))
+    weights = _importance(reference, current, target, rules.ignore) if target else None
     report = check(
         reference,
         current,
-        rules,
+        rules if target is None else replace(rules, ignore=(*rules.ignore, target)),
         columns=_names(columns) or None,
+        importance=weights,
         cache=ProfileCache(cache) if cache else None,
         now=datetime.now(UTC),
     )
-    if classifier:
-        report = _with_classifier(report, reference, current)
+    if classifier or mmd:
+        report = _with_whole_rows(report, reference, current, classifier=classifier, mmd=mmd)
     if output is Output.JSON:
         print_json(report_json(report))
     else:
@@ -85,15 +98,44 @@ def _exit_code(report: DriftReport) -> int:
     return codes.get(report.verdict.value, ExitCode.INCONCLUSIVE)
 
 
-def _with_classifier(report: DriftReport, reference: Path, current: Path) -> DriftReport:
+def _importance(
+    reference: Path, current: Path, target: str, ignored: tuple[str, ...]
+) -> Mapping[str, float] | None:
+    import numpy as np
+
+    from core.drift.importance import MIN_FIDELITY, surrogate_importance
+    from core.drift.sources import open_source
+
+    source, other = open_source(reference), open_source(current)
+    if target not in source.names:
+        raise BadInput(f"The reference has no column '{target}'.", f"It has: {', '.join(source.names)}.")
+    features = [name for name in source.names if name in other.names and name not in (target, *ignored)]
+    found = surrogate_importance(source, np.arange(source.rows), features, target, "a model of the reference")
+    if found is None:
+        log(
+            f"No importance: a model of '{target}' explains less than {MIN_FIDELITY:.0%} of it, or rows are few."
+        )
+        return None
+    log(f"Importance is that of a model of '{target}' that explains {found.fidelity:.0%} of it.")
+    return found.shares
+
+
+def _with_whole_rows(
+    report: DriftReport, reference: Path, current: Path, *, classifier: bool, mmd: bool
+) -> DriftReport:
     from dataclasses import replace
 
     from core.drift.sources import open_source
     from core.drift.statistics.domain_classifier import domain_classifier
+    from core.drift.statistics.mmd import mmd as kernel_distance
 
     names = [column.name for column in report.columns if column.verdict.is_tested]
-    found = domain_classifier(open_source(reference), open_source(current), names)
-    return replace(report, classifier_auc=found)
+    sides = open_source(reference), open_source(current)
+    return replace(
+        report,
+        classifier_auc=domain_classifier(*sides, names) if classifier else None,
+        mmd=kernel_distance(*sides, names) if mmd else None,
+    )
 
 
 def _print(report: DriftReport, output: Output) -> None:
@@ -122,4 +164,8 @@ def _print(report: DriftReport, output: Output) -> None:
             "a classifier tells the two apart with AUC {:.3f} ({:.3f} to {:.3f})".format(
                 *report.classifier_auc
             )
+        )
+    if report.mmd:
+        log(
+            f"squared MMD of whole rows {report.mmd.statistic:.4g}, p {report.mmd.pvalue:.4g} ({report.mmd.method})"
         )

@@ -68,11 +68,24 @@ def _once(ws: Workspace, names: list[str], window: str, dry_run: bool, output: O
     recorded = None if dry_run else record_findings(ws, reports, local_actor(ws.settings))
     _print(ws, reports, recorded, output)
     if recorded is not None:
+        _act(ws, recorded)
         _tell(ws, now)
     statuses = {report.status for report in reports}
     if statuses & {Status.DEGRADED, Status.DRIFT}:
         return ExitCode.CHECK_FAILED
     return ExitCode.INCONCLUSIVE if Status.INCONCLUSIVE in statuses else ExitCode.OK
+
+
+def _act(ws: Workspace, recorded: Recorded) -> None:
+    """Roll back where the drift policy says so; by default it never does."""
+    from core.access import local_actor
+    from core.deploy.automatic import roll_back_for
+    from core.drift.watched import workspace_policy
+    from core.errors import ModelDeskError
+
+    alerts, at = (*recorded.raised, *recorded.worsened), workspace_policy(ws).rollback_at
+    for done in roll_back_for(ws, alerts, at, local_actor(ws.settings)):
+        log(f"not rolled back: {done.what}" if isinstance(done, ModelDeskError) else done.sentence)
 
 
 def _tell(ws: Workspace, now: object) -> None:

@@ -12,9 +12,8 @@ from core.drift import kept
 from core.drift.degradation import Alert, still_down
 from core.drift.metrics import HEADLINE
 from core.drift.performance import PerformanceReport, performance
-from core.drift.sources import open_source
 from core.drift.types import DriftReport, Severity, Verdict
-from core.drift.watched import Watched, drift_of, log_columns, monitored, open_watched
+from core.drift.watched import Watched, drift_of, labels_of, log_columns, monitored, open_watched
 from core.errors import ModelDeskError
 
 if TYPE_CHECKING:
@@ -67,8 +66,7 @@ def performance_of(
 ) -> PerformanceReport:
     """Realised and estimated performance of a watched model by window; worked out when a file has changed."""
     section, directions = watched.section, ws.settings.metric_directions
-    labels = ws.settings.path(section.labels) if section.labels else None
-    late = open_source(labels) if labels is not None and labels.exists() else None
+    late = labels_of(ws, section)
     name = kept.key(
         "performance", window, section, sorted(directions.items()), now and now.date(),
         kept.content(watched.log, watched.profiles), kept.content(late, watched.profiles) if late else "",

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.drift.statistics import ks, total_variation
 from core.drift.thresholds import Direction, Threshold
-from core.drift.types import ColumnKind
+from core.drift.types import ColumnKind, Severity
 from core.errors import BadSettings
 
 
@@ -37,7 +37,8 @@ class Policy:
     ``ks_effect`` gates D of numbers, ``tvd_effect`` the total variation of levels, ``missing_effect`` the
     change of the missing share. Under ``min_rows`` a column is INCONCLUSIVE. The data set drifts when more
     than ``tolerated_share`` of the tested columns do (0: any), or when the drifted columns carry
-    ``importance_share`` of the model's importance (where importances are known).
+    ``importance_share`` of the model's importance (where importances are known). ``rollback_at`` lets the monitor
+    roll a degraded model back by itself from that severity on; None, the default, means never.
     """
 
     name: str = "default"
@@ -52,6 +53,7 @@ class Policy:
     kinds: Mapping[str, ColumnKind] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     quality_counts: bool = True
+    rollback_at: Severity | None = None
 
 
 DEFAULT = Policy()
@@ -81,6 +83,7 @@ class _PolicyFile(BaseModel):
     kinds: dict[str, ColumnKind] = {}
     ignore: tuple[str, ...] = ()
     quality_counts: bool = True
+    rollback_at: Severity | None = None
 
 
 def load_policy(name: str) -> Policy:
@@ -125,6 +128,7 @@ def _policy(name: str, given: _PolicyFile) -> Policy:
         kinds=given.kinds,
         ignore=given.ignore,
         quality_counts=given.quality_counts,
+        rollback_at=given.rollback_at,
     )
 
 

@@ -28,6 +28,8 @@ def report_json(report: DriftReport) -> dict[str, Any]:
     if report.classifier_auc is not None:
         value, low, high = report.classifier_auc
         document["domain_classifier"] = {"auc": value, "low": low, "high": high}
+    if report.mmd is not None:
+        document["mmd"] = _test(report.mmd)
     return document
 
 

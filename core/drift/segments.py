@@ -13,9 +13,9 @@ from core.drift.kinds import Family, family
 from core.drift.metrics import HEADLINE, Metric, measure
 from core.drift.performance import MIN_LABELLED
 from core.drift.prediction_log import PredictionLog, read_log
-from core.drift.sources import Slice, Source, open_source
+from core.drift.sources import Slice, Source
 from core.drift.types import DriftReport
-from core.drift.watched import Watched, log_columns, rows_of
+from core.drift.watched import Watched, labels_of, log_columns, rows_of
 from core.drift.windows import Window
 from core.privacy import is_small
 
@@ -69,9 +69,7 @@ def segments_of(ws: Workspace, watched: Watched, window: Window, column: str) ->
 
 
 def _labelled_log(ws: Workspace, watched: Watched) -> PredictionLog:
-    labels = ws.settings.path(watched.section.labels) if watched.section.labels else None
-    late = open_source(labels) if labels is not None and labels.exists() else None
-    return read_log(watched.log, late, log_columns(watched.section))
+    return read_log(watched.log, labels_of(ws, watched.section), log_columns(watched.section))
 
 
 def _newest_labelled(watched: Watched, log: PredictionLog) -> np.ndarray:

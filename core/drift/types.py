@@ -160,6 +160,7 @@ class DriftReport:
     drifted_share: float | None = None
     weighted_share: float | None = None
     classifier_auc: tuple[float, float, float] | None = None
+    mmd: TestResult | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
 
     def column(self, name: str) -> ColumnReport:

@@ -105,6 +105,14 @@ def log_columns(section: MonitorSection) -> LogColumns:
     return LogColumns(section.request_id, section.timestamp, section.prediction, section.score, section.label)
 
 
+def labels_of(ws: Workspace, section: MonitorSection) -> Source | None:
+    """The late labels; None while no file of them has come."""
+    path = ws.settings.path(section.labels) if section.labels else None
+    if path is None or not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return None
+    return open_source(path)
+
+
 def drift_of(watched: Watched, window: Window, now: datetime | None = None) -> DriftReport:
     """A window against the reference, weighed by importance where that is known."""
     weights = importance_of(watched, window)

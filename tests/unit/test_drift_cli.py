@@ -177,3 +177,41 @@ def test_the_classifier_tells_moved_rows_apart(files):
         "--reference", files / "reference.csv", "--current", files / "moved.parquet", "--classifier"
     )
     assert document["domain_classifier"]["low"] > 0.6
+
+
+def test_whole_rows_show_what_no_column_does(tmp_path):
+    """Two columns that each look the same but no longer move together."""
+    a = RNG.normal(size=800)
+    left = pd.DataFrame({"a": a, "b": a + RNG.normal(0, 0.2, 800)})
+    right = pd.DataFrame({"a": RNG.permutation(left.a), "b": RNG.permutation(left.b)})
+    for name, frame in (("left", left), ("right", right), ("same", left.sample(frac=1, random_state=1))):
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    given = ("--reference", tmp_path / "left.parquet", "--mmd", "--classifier", "--current")
+    _, moved = run(*given, tmp_path / "right.parquet")
+    assert moved["verdict"] == "OK", "each column by itself"
+    assert moved["mmd"]["pvalue"] < 0.01 and moved["domain_classifier"]["low"] > 0.7
+    _, same = run(*given, tmp_path / "same.parquet")
+    assert same["mmd"]["pvalue"] > 0.05 and same["domain_classifier"]["low"] < 0.55
+
+
+def test_importance_weighs_the_verdict(tmp_path):
+    used, idle = RNG.normal(size=2000), RNG.normal(size=2000)
+    pd.DataFrame({"used": used, "idle": idle, "outcome": (used > 0).astype(int)}).to_parquet(
+        tmp_path / "r.parquet"
+    )
+    pd.DataFrame({"used": used, "idle": idle + 1}).to_parquet(tmp_path / "c.parquet")
+    given = (
+        "--reference",
+        tmp_path / "r.parquet",
+        "--current",
+        tmp_path / "c.parquet",
+        "--target",
+        "outcome",
+    )
+    code, document = run(*given)
+    assert code == 3 and document["weighted_share"] < 0.05 < document["drifted_share"]
+    importance = {column["name"]: column["importance"] for column in document["columns"]}
+    assert importance["used"] > 0.9 and sum(importance.values()) == pytest.approx(1)
+    lenient = tmp_path / "lenient.toml"
+    lenient.write_text("tolerated_share = 1.0\nimportance_share = 0.2\n", encoding="utf-8")
+    assert run(*given, "--policy", lenient)[0] == 0, "only an unimportant column moved"
