@@ -37,7 +37,7 @@ format: test-setup ## Put every file into the project's style
 	$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
 
 test-ray: test-setup $(VENV)-ray/.node ## Run the tests of the Ray engine against a local head (3 GB to install, 4 GB of memory)
-	$(BIN)/python -m pytest -n 0 -m ray tests/contract/test_deploy_engines.py
+	@.ci/loopback $(BIN)/python -m pytest -n 0 -m ray tests/contract/test_deploy_engines.py
 
 bench: test-setup demo ## Measure speed and memory as ratios to a peer; prints tables
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done

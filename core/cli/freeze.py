@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +18,9 @@ from core.cli.options import (
     print_facts,
     rehearsable,
 )
+
+if TYPE_CHECKING:
+    from core.ledger.types import Record
 
 app = typer.Typer(help="Refuse promotions of a model, or allow them again.", no_args_is_help=True)
 
@@ -38,13 +43,9 @@ def freeze_set(
 
     Example: python -m core freeze set diagnosis-risk --reason "audit week"
     """
-    from core.access import local_actor
     from core.registry.freezes import freeze
-    from core.workspace import open_workspace
 
-    ws = open_workspace(workspace)
-    record = freeze(ws, model, environment, local_actor(ws.settings), reason, idempotency_key)
-    _print(model, environment, True, record.seq, output)
+    _record(freeze, workspace, model, environment, (reason, idempotency_key), output)
     log(f"Promotions of {model} in {environment} are frozen.")
 
 
@@ -61,15 +62,25 @@ def freeze_lift(
 
     Example: python -m core freeze lift diagnosis-risk --reason "cause understood"
     """
-    from core.access import local_actor
     from core.registry.freezes import lift
-    from core.workspace import open_workspace
 
-    ws = open_workspace(workspace)
-    record = lift(ws, model, environment, local_actor(ws.settings), reason)
-    _print(model, environment, False, record.seq, output)
+    _record(lift, workspace, model, environment, (reason,), output)
     log(f"Promotions of {model} in {environment} are possible again.")
 
 
-def _print(model: str, environment: str, frozen: bool, seq: int, output: Output) -> None:
-    print_facts({"model": model, "environment": environment, "frozen": frozen, "seq": seq}, output)
+def _record(
+    change: Callable[..., Record],
+    workspace: Path,
+    model: str,
+    environment: str,
+    given: tuple[str | None, ...],
+    output: Output,
+) -> None:
+    """Make ``change`` as the local user, and print what is the case now."""
+    from core.access import local_actor
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    record = change(ws, model, environment, local_actor(ws.settings), *given)
+    frozen = record.kind == "freeze_set"
+    print_facts({"model": model, "environment": environment, "frozen": frozen, "seq": record.seq}, output)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.access import Actor
 from core.deploy import messages, outbox, smoke, traffic
 from core.deploy.bake import bake
 from core.deploy.desk import Desk
-from core.deploy.gates import static_checks
+from core.deploy.gates import Check, static_checks
 from core.deploy.journal import Message
 from core.deploy.steps import StepLog
 from core.deploy.types import Artifact, Endpoint, Operation, OperationState, Slot
@@ -32,6 +31,7 @@ class Deployment:
         self.log = StepLog(desk.journal, operation)
         self.candidate: Slot | None = None
         self.switched = False
+        self.checked: tuple[str, ...] = ()
 
     def run(self) -> Operation:
         """All steps; on any failure the candidate is stopped and the error says what is live."""
@@ -66,7 +66,7 @@ class Deployment:
             note.detail = f"{artifact.size_bytes / 1e6:.2f} MB, digest {artifact.sha256[:12]}"
         with self.log.step("gates") as note:
             live = self._endpoint().slot(self._endpoint().live)
-            note.detail = self.log.checks(
+            note.detail = self._all_pass(
                 static_checks(
                     artifact,
                     live.artifact if live else None,
@@ -82,7 +82,7 @@ class Deployment:
         with self.log.step("smoke tests") as note:
             golden = self.desk.store.golden(artifact.sha256)
             found = smoke.smoke_tests(self.desk.engine, self._endpoint(), self.candidate, golden)
-            note.detail = self.log.checks(found.checks)
+            note.detail = self._all_pass(found.checks)
             if found.answer is not None:
                 self.desk.store.keep_golden(artifact.sha256, found.answer)
         with self.log.step("approval still valid") as note:
@@ -91,6 +91,11 @@ class Deployment:
             note.detail = self.basis.name
         return self.candidate
 
+    def _all_pass(self, found: tuple[Check, ...]) -> str:
+        """Log the checks, keep their sentences for the ledger, raise Failed when one says no."""
+        self.checked += tuple(f"{check.name}: {check.verdict}, {check.detail}" for check in found)
+        return self.log.checks(found)
+
     def _start(self, artifact: Artifact) -> Slot:
         endpoint = self._endpoint()
         stale = endpoint.slot_of(self.plan.to_version)
@@ -98,14 +103,7 @@ class Deployment:
             traffic.release(self.desk, endpoint, stale)
             endpoint = self._endpoint()
         name = traffic.free_slot(self.desk, endpoint)
-        version = self.plan.to_version
-        process = self.desk.engine.start(endpoint, name, version, artifact)
-        slot = Slot(
-            name=name, version=version, artifact=artifact, process=process, started_at=datetime.now(UTC)
-        )
-        self.desk.store.put_slot(endpoint.key, slot)
-        traffic.settle(self.desk)
-        return slot
+        return traffic.start_in(self.desk, endpoint, name, self.plan.to_version, artifact)
 
     def _check_digest(self, artifact: Artifact) -> None:
         """What was approved is bound to its files; a slot or a cache may hold others."""
@@ -162,7 +160,13 @@ class Deployment:
         replaces = live is not None and live.version != slot.version
         previous = before.live if replaces else before.previous
         told = messages.deployed(
-            self.operation, self.actor, self.plan.alias, slot.artifact, self.basis, self.desk.engine.name
+            self.operation,
+            self.actor,
+            self.plan.alias,
+            slot.artifact,
+            self.basis,
+            self.desk.engine.name,
+            self.checked,
         )
         return self._record(before, slot, previous, traffic.only(slot.name), told)
 

@@ -16,13 +16,20 @@ REVIEW_WITHIN = timedelta(hours=24)
 
 
 def deployed(
-    operation: Operation, actor: Actor, alias: str, artifact: Artifact, basis: Basis, engine: str
+    operation: Operation,
+    actor: Actor,
+    alias: str,
+    artifact: Artifact,
+    basis: Basis,
+    engine: str,
+    checks: tuple[str, ...],
 ) -> tuple[Message, ...]:
-    """A version took all traffic."""
+    """A version took all traffic; ``checks`` are the sentences of what it passed."""
     payload = _moved(operation, alias, artifact, engine) | {
         "basis": basis.name,
         "request_id": basis.request_id,
         "policy_version": basis.policy_version,
+        "steps": list(checks),
     }
     return (_event("deployed", payload, actor), _alias(alias, operation.to_version))
 

@@ -161,16 +161,7 @@ def _start_cold(desk: Desk, endpoint: Endpoint, operation: Operation) -> tuple[S
     name = stale.name if stale else traffic.free_slot(desk, endpoint)
     if stale is not None:
         desk.engine.stop(endpoint, stale)
-    process = desk.engine.start(endpoint, name, operation.to_version, artifact)
-    slot = Slot(
-        name=name,
-        version=operation.to_version,
-        artifact=artifact,
-        process=process,
-        started_at=datetime.now(UTC),
-    )
-    desk.store.put_slot(endpoint.key, slot)
-    traffic.settle(desk)
+    slot = traffic.start_in(desk, endpoint, name, operation.to_version, artifact)
     return slot, smoke.wait_healthy(desk.engine, desk.store.endpoint(endpoint.key), slot)
 
 

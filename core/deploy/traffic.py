@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from core.deploy import model_files
 from core.deploy.desk import Desk
-from core.deploy.types import Endpoint, Slot, SlotName
+from core.deploy.types import Artifact, Endpoint, Slot, SlotName
 from core.errors import Unavailable
 
 VERIFY_S = 5.0
@@ -86,6 +87,15 @@ def verify_share(desk: Desk, endpoint: Endpoint, slot: Slot) -> str:
             counts = ", ".join(f"v{version}: {count}" for version, count in sorted(seen.items()))
             return f"answers by {counts}"
     raise Unavailable(f"In {CANARY_PROBES} requests v{slot.version} never answered.", "Look at its log.")
+
+
+def start_in(desk: Desk, endpoint: Endpoint, name: SlotName, version: int, artifact: Artifact) -> Slot:
+    """Start a version in a slot without traffic, recorded and known to the router; it answers later."""
+    process = desk.engine.start(endpoint, name, version, artifact)
+    slot = Slot(name=name, version=version, artifact=artifact, process=process, started_at=datetime.now(UTC))
+    desk.store.put_slot(endpoint.key, slot)
+    settle(desk)
+    return slot
 
 
 def free_slot(desk: Desk, endpoint: Endpoint) -> SlotName:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import threading
@@ -27,6 +28,7 @@ from tests.deploy_workspace import MODEL, NO_SIGNATURE, make_workspace, stop_all
 
 ROOT = Path(__file__).parents[2]
 RAY = Path(os.environ.get("MODELDESK_RAY", ROOT / ".venv-ray" / "bin" / "ray"))
+TOKEN = secrets.token_hex(32)
 KEY = EndpointKey(MODEL, "production")
 
 pytestmark = pytest.mark.slow
@@ -57,6 +59,7 @@ class Ray:
         make_workspace(root, engine="ray")
         with (root / "modeldesk.toml").open("a") as stream:
             stream.write(f'[deploy.ray]\naddress = "http://127.0.0.1:{self._ports["api"]}"\n')
+            stream.write(f'token = "{TOKEN}"\n')
             stream.write(f'serve_address = "http://127.0.0.1:{self._ports["http"]}"\n')
         return open_workspace(root)
 
@@ -80,6 +83,8 @@ class Ray:
         command += ["--disable-usage-stats", f"--temp-dir=/tmp/mdray-{os.getpid()}"]
         environment = os.environ | {
             "PYTHONPATH": str(ROOT),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": TOKEN,
             "RAY_SERVE_DEFAULT_HTTP_PORT": str(ports["http"]),
         }
         with (self._root / "ray.log").open("ab") as log:
@@ -98,7 +103,8 @@ class Ray:
             "http_options": {"host": "127.0.0.1", "port": self._ports["http"]},
         }
         try:
-            return httpx.put(url, json=options | {"applications": []}, timeout=60).status_code == 200
+            asked = {"json": options | {"applications": []}, "headers": {"Authorization": f"Bearer {TOKEN}"}}
+            return httpx.put(url, timeout=60, **asked).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -117,6 +117,7 @@ def test_a_first_version_goes_live_and_is_read_back(ws: Workspace, desk: Desk, a
     assert ws.registry.model(MODEL).aliases["champion"] == 1
     (record,) = ws.ledger.records(kinds=("deployed",))
     assert record.payload["verified"] is True and record.payload["to_version"] == 1
+    assert "serialization: PASS, only trusted types, no pickle, no code" in record.payload["steps"]
 
 
 def test_a_second_version_keeps_the_first_warm(desk: Desk, actor: Actor, ws: Workspace) -> None:
