@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from core.drift.cache import ProfileCache, replacing
+from core.drift.sources import Slice
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -65,7 +66,9 @@ def key(*parts: object) -> str:
 
 
 def content(source: Source, files: ProfileCache) -> str:
-    """What identifies the content of a source of files: their digests, in order."""
+    """What identifies the content of a source: the digests of its files in order, or of its rows of another's."""
+    if isinstance(source, Slice):
+        return rows_content(source.whole, source.indices, files)
     return " ".join(files.digest(file) for file in source.files)
 
 

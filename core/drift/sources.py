@@ -222,11 +222,21 @@ def _open_path(path: Path) -> Source:
         return open_files(sorted(path.glob("*.parquet")) + sorted(path.glob("*.csv")), path)
     if not path.is_file():
         raise NotFound(f"There is no file {path}.", "Check the path.")
-    if path.suffix.lower() in (".csv", ".tsv", ".txt") or path.name.lower().endswith((".csv.gz", ".tsv.gz")):
+    if _is_csv(path):
         from core.drift.csv_file import read_csv
 
         return read_csv(path)
     return ParquetSource(path)
+
+
+def _is_csv(path: Path) -> bool:
+    """By its ending; a file without one (DVC keeps contents so) is Parquet if it begins as Parquet does."""
+    if not path.suffix:
+        with path.open("rb") as stream:
+            return stream.read(4) != b"PAR1"
+    return path.suffix.lower() in (".csv", ".tsv", ".txt") or path.name.lower().endswith(
+        (".csv.gz", ".tsv.gz")
+    )
 
 
 def open_files(files: Iterable[Path], where: Path) -> Source:

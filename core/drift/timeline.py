@@ -49,7 +49,7 @@ def marks(records: Iterable[Record], environment: str, graph: Graph | None, file
 
 
 def trained_on(graph: Graph, model: str, version: int, file: Path) -> Sequence[Node]:
-    """The data that a version came from, the one whose path ends as ``file`` does first; () when unknown."""
+    """The data that a version came from, the one that ``file`` (a path or dvc:HASH) names first; () when unknown."""
     from core.lineage.find import find_version
     from core.lineage.types import NodeKind
     from core.lineage.walk import Direction, reach
@@ -64,7 +64,9 @@ def trained_on(graph: Graph, model: str, version: int, file: Path) -> Sequence[N
     wanted = file.as_posix()
 
     def is_it(node: Node) -> bool:
-        path = str(node.attributes.get("path") or "")
+        path, digest = str(node.attributes.get("path") or ""), str(node.attributes.get("hash") or "")
+        if wanted.startswith("dvc:"):
+            return digest.startswith(wanted.removeprefix("dvc:"))
         return bool(path) and (wanted == path or wanted.endswith(f"/{path}"))
 
     return sorted(data, key=lambda node: (not is_it(node), distance[node.id]))

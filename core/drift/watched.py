@@ -21,6 +21,7 @@ from core.drift.movement import Part, moved_parts
 from core.drift.policy import DEFAULT, Policy, load_policy
 from core.drift.prediction_log import LogColumns, times_of
 from core.drift.profile import profile_like
+from core.drift.references import open_reference
 from core.drift.shape import LevelShape, NumericShape, column_shape
 from core.drift.sources import Remembering, Slice, Source, open_source
 from core.drift.trend import TrendWindow
@@ -74,9 +75,9 @@ def open_watched(ws: Workspace, model: str, window: str = "day") -> Watched:
     section = monitored(ws).get(model)
     if section is None:
         raise NotFound(f"No monitor watches '{model}'.", "Add a [[monitors]] section to modeldesk.toml.")
-    reference = open_source(ws.settings.path(section.reference))
     log = Remembering(open_source(ws.settings.path(section.predictions)))
     windows = cut(window, times_of(log, section.timestamp), log.rows)
+    reference = open_reference(ws, section, log, windows)
     folder = ws.root / ".modeldesk"
     return Watched(
         section, _policy(ws, section), reference, log, windows,

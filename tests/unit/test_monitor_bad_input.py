@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -129,3 +130,38 @@ def test_what_was_kept_is_not_used_when_a_file_has_changed(tmp_path):
     for file in kept:
         file.write_text("{cut short", encoding="utf-8")
     assert report(tmp_path).status is Status.DRIFT
+
+
+def refer(root: Path, reference: str) -> None:
+    file = root / "modeldesk.toml"
+    text = file.read_text(encoding="utf-8").replace('"train.parquet"', f'"{reference}"')
+    file.write_text(
+        text.replace("[[monitors]]", '[dvc]\nprojects = ["project"]\n[[monitors]]'), encoding="utf-8"
+    )
+
+
+def test_the_reference_may_be_content_that_dvc_keeps(tmp_path):
+    build(tmp_path, moved=1)
+    digest = hashlib.md5((tmp_path / "train.parquet").read_bytes()).hexdigest()
+    stored = tmp_path / "project" / ".dvc" / "cache" / "files" / "md5" / digest[:2] / digest[2:]
+    stored.parent.mkdir(parents=True)
+    (tmp_path / "train.parquet").rename(stored)
+    refer(tmp_path, f"dvc:{digest[:10]}")
+    assert report(tmp_path).status is Status.DRIFT
+    stored.unlink()
+    assert f"No DVC cache holds the content '{digest[:10]}'" in report(tmp_path).reason
+
+
+def test_the_reference_may_be_a_stretch_of_the_log(tmp_path):
+    build(tmp_path, moved=1)
+    refer(tmp_path, "window:2026-01-01..2026-01-03")
+    found = report(tmp_path)
+    assert (found.status, found.drift.rows_reference) == (Status.DRIFT, 900)
+    change(tmp_path, 2, lambda day: day.head(200))
+    assert report(tmp_path).drift.rows_reference == 800, "nothing kept of the old reference is used"
+
+
+def test_a_stretch_that_the_log_does_not_have_is_said(tmp_path):
+    build(tmp_path, moved=0)
+    refer(tmp_path, "window:2025-01-01..2025-01-03")
+    assert "no window between '2025-01-01' and '2025-01-03'" in report(tmp_path).reason
