@@ -56,8 +56,6 @@ with st.container(horizontal=True, vertical_alignment="center", key="request_lin
             query_params={"runs": subject, "baseline": f"version:{opened.model}/{opened.champion}"},
         )
     promote_button(found)
-if state in ("stale", "expired", "changes requested"):
-    st.warning(literal("; ".join(found.judgement.reasons), 600), icon=":material/history:")
 
 evidence, decision = st.columns([8, 5], gap="small")
 with decision:
@@ -69,17 +67,16 @@ with decision:
     with st.container(border=True, gap="xsmall", key="lineage"):
         st.markdown("**Where it comes from**")
         parts.lineage_facts(found)
-    with st.container(border=True, gap="xsmall", height=170, key="history"):
+    with st.container(border=True, gap="xsmall", height=150, key="history"):
         st.markdown("**History and comments**")
         parts.history(found)
 with evidence:
     verdicts = requests.against_champion(request_id)
     against = f"Against v{opened.champion}, live in {opened.environment}" if opened.champion else "Metrics"
     with st.container(gap="xsmall", key="delta"):
-        st.markdown(f"**{against}**{parts.paired_rows(verdicts)}")
-        parts.delta_table(found, verdicts)
+        parts.delta_table(f"**{against}**{parts.paired_rows(verdicts)}", found, verdicts)
     with st.container(gap="xsmall", key="gates"):
         st.markdown("**Checks of the policy**")
-        parts.gate_table(found.gates)
+        parts.gate_table(found)
 show_dialog(found)
 show_pending()

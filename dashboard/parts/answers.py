@@ -80,7 +80,7 @@ def _reject(found: Dossier) -> None:
 @st.dialog("Request changes", icon=":material/edit_note:", on_dismiss=dismiss)
 def _changes(found: Dossier) -> None:
     requester = found.judgement.request.by.printed_name
-    gates = [gate.name for gate in _worst_first(found.gates)]
+    gates = [gate.name for gate in worst_first(found.gates)]
     open_gates = [gate.name for gate in found.gates if gate.verdict != "PASS" and not gate.overridden_by]
     with st.form("changes_form", border=False):
         about = st.multiselect(
@@ -148,7 +148,8 @@ def overridable(found: Dossier) -> tuple[GateLine, ...]:
     return tuple(gate for gate in found.gates if gate.verdict == "INCONCLUSIVE" and not gate.overridden_by)
 
 
-def _worst_first(gates: tuple[GateLine, ...]) -> list[GateLine]:
+def worst_first(gates: tuple[GateLine, ...]) -> list[GateLine]:
+    """Failed gates, then inconclusive ones, then those that passed."""
     order = {"FAIL": 0, "INCONCLUSIVE": 1}
     return sorted(gates, key=lambda gate: order.get(gate.verdict, 2))
 

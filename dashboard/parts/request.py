@@ -14,7 +14,16 @@ from core.registry.dossier import Dossier, GateLine
 from core.registry.queue import Queued, Turn
 from core.registry.words import sentence
 from dashboard.palette import MISSING, ago, duration, mark, moment, number, short_hash
-from dashboard.parts.answers import APPROVE, CHANGES, COMMENT, OVERRIDE, REJECT, WITHDRAW, overridable
+from dashboard.parts.answers import (
+    APPROVE,
+    CHANGES,
+    COMMENT,
+    OVERRIDE,
+    REJECT,
+    WITHDRAW,
+    overridable,
+    worst_first,
+)
 from dashboard.parts.confirm import ask
 from dashboard.parts.marks import status_badge
 from dashboard.parts.text import literal
@@ -40,22 +49,24 @@ def headline(found: Dossier, now: datetime) -> str:
     return " · ".join(parts)
 
 
-def delta_table(found: Dossier, verdicts: tuple[Verdict, ...] | str) -> None:
+def delta_table(heading: str, found: Dossier, verdicts: tuple[Verdict, ...] | str) -> None:
     """Every metric against what was live, with the interval of the paired difference and the word for it."""
     opened = found.judgement.request.opened
     own = opened.evidence.get("metrics", {})
     if isinstance(verdicts, str):
-        st.caption(verdicts)
+        heading += f" · {literal(verdicts)}"
         rows = [{"Metric": literal(name), f"v{opened.version}": number(own[name])} for name in _ordered(own)]
     else:
         by_metric = {verdict.metric: verdict for verdict in verdicts}
         tested = [name for name in _ordered(by_metric) if by_metric[name].low is not None]
         names = [*tested, *(name for name in _ordered(by_metric) if name not in tested)]
         rows = [_delta(name, own.get(name), by_metric[name], opened) for name in names]
+    with st.container(horizontal=True, vertical_alignment="center", height=26, border=False, gap="small"):
+        st.markdown(heading)
+        if len(rows) > SHOWN:
+            with st.popover(f"{len(rows) - SHOWN} more metrics", type="tertiary"):
+                st.table(rows[SHOWN:], border="horizontal", hide_index=True)
     st.table(rows[:SHOWN], border="horizontal", hide_index=True)
-    if len(rows) > SHOWN:
-        with st.popover(f"{len(rows) - SHOWN} more metrics", type="tertiary"):
-            st.table(rows[SHOWN:], border="horizontal", hide_index=True)
 
 
 def _delta(name: str, value: float | None, verdict: Verdict, opened: object) -> dict[str, str]:
@@ -95,26 +106,35 @@ def _ordered(names: object) -> list[str]:
     return [name for name in _FIRST if name in found] + sorted(found - set(_FIRST))
 
 
-def gate_table(gates: tuple[GateLine, ...]) -> None:
-    """Each check with its outcome, value and bound; the reason in full where it did not pass."""
-    if not gates:
+def gate_table(found: Dossier) -> None:
+    """Each check with its outcome, bound and reason, what did not pass first."""
+    if not found.gates:
         st.caption("The policy asks for no checks here, so none were made.")
         return
-    st.table([_gate(gate) for gate in gates], border="horizontal", hide_index=True)
+    champion = f"v{found.judgement.request.opened.champion}"
+    rows = [_gate(gate, champion) for gate in worst_first(found.gates)]
+    st.table(rows, border="horizontal", hide_index=True)
 
 
-def _gate(gate: GateLine) -> dict[str, str]:
+def _gate(gate: GateLine, champion: str) -> dict[str, str]:
     shown = mark(gate.verdict)
     # How it was paired stands above the metrics once.
-    reason = literal(re.sub(r" \(n = [\d,]+, .*\)(?=:|;|$)", "", gate.reason), 160)
+    bare = re.sub(r" \(n = [\d,]+, .*\)(?=:|;|$)", "", gate.reason)
+    bare = re.sub(r"^difference (\S+), 95 % interval (\S+) to ([^\s:;]+)", _shorter, bare)
+    reason = literal(bare, 160)
     if gate.overridden_by:
         reason += f" **Accepted by {literal(gate.overridden_by, 120)}**"
     return {
-        "Check": literal(gate.name),
+        "Check": literal(gate.name.replace(" against champion", f" against {champion}")),
         "Outcome": f":{shown.color}[{shown.icon} {shown.word}]",
         "Bound": number(gate.threshold),
         "Why": reason,
     }
+
+
+def _shorter(found: re.Match[str]) -> str:
+    difference, low, high = (_fixed(float(text)) for text in found.groups())
+    return f"{difference} ({low} to {high})"
 
 
 def decision_card(found: Dossier) -> None:
@@ -122,6 +142,8 @@ def decision_card(found: Dossier) -> None:
     request, rights = found.judgement.request, found.rights
     st.markdown(f"**{literal(request.by.printed_name)}:** “{literal(request.opened.reason, 400)}”")
     closed = bool(request.closed or request.used_by)
+    if found.judgement.state in ("stale", "expired", "changes requested"):
+        st.markdown(f":orange[:material/history: {literal('; '.join(found.judgement.reasons), 400)}]")
     if closed:
         st.caption(literal("; ".join(found.judgement.reasons)))
     else:
