@@ -1,12 +1,13 @@
 """Twenty people on the run table at once against one: how long a search takes on the server, and the memory.
 
 Each session is a WebSocket that speaks Streamlit's own protocol: it opens the Experiments page and then searches
-again and again, with a pause to think between (seeded, 1 to 3 s), as people do. Seconds from sending a search
+again and again, with a pause to think between (seeded, 2 to 6 s), as people do. Seconds from sending a search
 to the script's end.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import statistics
 import tempfile
@@ -22,7 +23,8 @@ from tests.bench.stores import LARGE, load, require_maker, sqlite_store
 from tests.browser.conftest import running
 
 SESSIONS = 20
-SEARCHES = 8
+SEARCHES = 6
+THINKING_S = (2.0, 6.0)
 REACH = 5
 
 
@@ -31,15 +33,13 @@ class Session:
 
     def __init__(self, url: str, seed: int) -> None:
         self.random = random.Random(seed)
-        self.socket: ClientConnection = connect(
-            f"{url.replace('http', 'ws')}/_stcore/stream",
-            subprotocols=["streamlit"],
-            max_size=None,
-            origin=url,
+        address = f"{url.replace('http', 'ws')}/_stcore/stream"
+        self.open = contextlib.ExitStack()
+        self.socket: ClientConnection = self.open.enter_context(
+            connect(address, subprotocols=["streamlit"], max_size=None, origin=url)
         )
         self.seconds: list[float] = []
         self.error = ""
-        self.state = b""
         self.field = ""
         self.page = ""
         self.ask("")
@@ -78,7 +78,7 @@ class Session:
     def work(self) -> None:
         """Search, look, think, and search again."""
         for _ in range(SEARCHES):
-            time.sleep(self.random.uniform(1, 3))
+            time.sleep(self.random.uniform(*THINKING_S))
             start = time.perf_counter()
             self.ask(f"metrics.val_auc > {self.random.uniform(0.5, 0.95):.3f}")
             self.seconds.append(time.perf_counter() - start)
@@ -99,7 +99,7 @@ def measure(url: str, sessions: int) -> tuple[list[float], list[str]]:
         if person.error or len(person.seconds) < SEARCHES
     ]
     for person in people:
-        person.socket.close()
+        person.open.close()
     return found, wrong
 
 
