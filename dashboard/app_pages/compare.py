@@ -119,8 +119,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         f"Show {hidden} identical rows", key="identical", bind="query-params", disabled=not hidden
     )
     st.space("stretch")
-    with st.popover("Selection", icon=":material/edit:"):
-        picker(refs)
+    selection = st.popover("Selection", icon=":material/edit:", key="selection", on_change="rerun")
+    if selection.open:  # the runs to choose from are only read for who wants to choose
+        with selection:
+            picker(refs)
     saved_views("compare")
     table = difference_table(comparison, declared, identical=identical)
     export_menu("comparison", len(table[1]), lambda most: (table[0], table[1][:most]))
