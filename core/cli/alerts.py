@@ -20,8 +20,13 @@ from core.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from core.access import Actor
     from core.ledger.state import OpenAlert
     from core.ledger.types import Record
+    from core.workspace import Workspace
 
 app = typer.Typer(help="What the monitor found: take it on, put it off, close it.", no_args_is_help=True)
 
@@ -63,12 +68,9 @@ def acknowledge_command(
 
     Example: python -m core alert acknowledge 3f2a91bc07 --owner "Ana Lima"
     """
-    from core.access import local_actor
     from core.drift import alerts
-    from core.workspace import open_workspace
 
-    ws = open_workspace(workspace)
-    _print(alerts.acknowledge(ws, alert_id, local_actor(ws.settings), owner, reason), output)
+    _act(workspace, output, lambda ws, me: alerts.acknowledge(ws, alert_id, me, owner, reason))
 
 
 @app.command("snooze")
@@ -84,13 +86,11 @@ def snooze_command(
 
     Example: python -m core alert snooze 3f2a91bc07 --hours 8 --reason "labels come tonight"
     """
-    from core.access import local_actor
     from core.drift import alerts
-    from core.workspace import open_workspace
 
-    ws, now = open_workspace(workspace), datetime.now(UTC)
+    now = datetime.now(UTC)
     until = now + timedelta(hours=hours)
-    _print(alerts.snooze(ws, alert_id, local_actor(ws.settings), until, now, reason), output)
+    _act(workspace, output, lambda ws, me: alerts.snooze(ws, alert_id, me, until, now, reason))
 
 
 @app.command("reopen")
@@ -105,12 +105,9 @@ def reopen_command(
 
     Example: python -m core alert reopen 3f2a91bc07
     """
-    from core.access import local_actor
     from core.drift import alerts
-    from core.workspace import open_workspace
 
-    ws = open_workspace(workspace)
-    _print(alerts.reopen(ws, alert_id, local_actor(ws.settings), reason), output)
+    _act(workspace, output, lambda ws, me: alerts.reopen(ws, alert_id, me, reason))
 
 
 @app.command("resolve")
@@ -125,12 +122,9 @@ def resolve_command(
 
     Example: python -m core alert resolve 3f2a91bc07 --reason "the laboratory changed its units back"
     """
-    from core.access import local_actor
     from core.drift import alerts
-    from core.workspace import open_workspace
 
-    ws = open_workspace(workspace)
-    _print(alerts.resolve(ws, alert_id, local_actor(ws.settings), reason), output)
+    _act(workspace, output, lambda ws, me: alerts.resolve(ws, alert_id, me, reason))
 
 
 @app.command("request-retraining")
@@ -145,12 +139,9 @@ def request_retraining_command(
 
     Example: python -m core alert request-retraining 3f2a91bc07 --reason "train on the last two months"
     """
-    from core.access import local_actor
     from core.drift import alerts
-    from core.workspace import open_workspace
 
-    ws = open_workspace(workspace)
-    _print(alerts.request_retraining(ws, alert_id, local_actor(ws.settings), reason), output)
+    _act(workspace, output, lambda ws, me: alerts.request_retraining(ws, alert_id, me, reason))
 
 
 def as_dict(found: OpenAlert) -> dict[str, object]:
@@ -171,7 +162,12 @@ def as_dict(found: OpenAlert) -> dict[str, object]:
     }
 
 
-def _print(record: Record, output: Output) -> None:
+def _act(workspace: Path, output: Output, act: Callable[[Workspace, Actor], Record]) -> None:
+    from core.access import local_actor
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    record = act(ws, local_actor(ws.settings))
     facts = {"alert_id": record.payload["alert_id"], "event": record.kind, "seq": record.seq}
     print_facts(facts, output)
     log(f"{record.kind.replace('_', ' ')}: recorded as event {record.seq}.")

@@ -10,7 +10,7 @@ from core.drift.bins import level_counts, quantile_bins
 from core.drift.present import RARE
 from core.drift.profile import Profile
 from core.drift.statistics.psi import contributions
-from core.privacy import is_small, shown_share
+from core.privacy import is_small, shown_cells
 
 _MOST = 12
 
@@ -46,14 +46,18 @@ def moved_parts(reference: Profile, current: Profile) -> tuple[Part, ...]:
     used = (p + q) > 0
     names = [name for name, kept in zip(names, used, strict=True) if kept]
     p, q = p[used], q[used]
-    adds = contributions(p, q)
+    adds, before, now = contributions(p, q), _shown(p), _shown(q)
     order = np.argsort(-np.abs(adds), kind="stable")[:_MOST]
-    return tuple(_part(names[i], int(p[i]), int(q[i]), int(p.sum()), int(q.sum()), adds[i]) for i in order)
+    return tuple(
+        Part(names[i], before[i], now[i], None if None in (before[i], now[i]) else float(adds[i]))
+        for i in order
+    )
 
 
-def _part(name: str, p: int, q: int, n: int, m: int, adds: float) -> Part:
-    before, now = shown_share(p, n), shown_share(q, m)
-    return Part(name, before, now, None if before is None or now is None else float(adds))
+def _shown(counts: np.ndarray) -> list[float | None]:
+    """Shares of the whole; None for small counts, and for as many others as would give one away."""
+    whole = int(counts.sum())
+    return [None if isinstance(cell, str) else cell / whole for cell in shown_cells(counts.tolist())]
 
 
 def _bin_names(cuts: np.ndarray, after: np.ndarray) -> list[str]:

@@ -15,7 +15,7 @@ from core.drift.types import ColumnReport
 from core.errors import ModelDeskError
 from core.privacy import HIDDEN, shown_count
 from dashboard.charts.drift import column_over_time, cumulative, distribution
-from dashboard.palette import MISSING, Palette, mark, number
+from dashboard.palette import MISSING, Palette, mark, number, small_count
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state
 from dashboard.parts.marks import inline_badge
@@ -231,7 +231,7 @@ def predictions_tab(model: str, window: str, at: str) -> None:
     version = f"v{found.version}" if found.version else "the model"
     st.markdown(
         f"{inline_badge(found.report.verdict.value)} What {version} answers in {at}, against its first "
-        f"{found.rows:,} answers: {found.report.reason}"
+        f"{small_count(found.rows)} answers: {found.report.reason}"
     )
     st.dataframe(
         pd.DataFrame(

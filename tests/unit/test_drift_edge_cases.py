@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 
 from core.drift.check import check
+from core.drift.movement import moved_parts
+from core.drift.profile import profile_like, profile_reference
 from core.drift.types import ColumnKind, DriftReport, Verdict
 
 RNG = np.random.default_rng(11)
@@ -221,3 +223,21 @@ def test_a_new_level_of_some_size_is_drift_although_rare_levels_are_pooled():
     column = run(reference, {"a": ["p", "q", "r"] * 55 + ["new"] * 12}).column("a")
     assert column.statistics.chi2.pvalue > 0.1
     assert column.verdict is Verdict.DRIFT
+
+
+def test_where_a_column_moved_hides_small_cells_and_what_would_give_them_away():
+    def parts(reference: list, current: list) -> dict:
+        known = profile_reference("a", pa.chunked_array([pa.array(reference)]))
+        seen = profile_like(known, pa.chunked_array([pa.array(current)]))
+        return {part.name: part for part in moved_parts(known, seen)}
+
+    levels = parts(["p"] * 60 + ["q"] * 60 + ["r"] * 40, ["p"] * 100 + ["q"] * 55 + ["r"] * 5)
+    assert levels["<rare level>"].current is None, "r"
+    hidden = [name for name, part in levels.items() if part.current is None]
+    assert len(hidden) == 2, "one alone would follow from the others"
+    numbers = parts(np.arange(1000.0).tolist(), np.arange(500.0).tolist())
+    assert numbers["up to 100"].reference == pytest.approx(0.1, abs=0.002)
+    assert numbers["over 900"].current == 0
+    assert sum(part.contribution for part in numbers.values()) == pytest.approx(
+        run({"a": np.arange(1000.0)}, {"a": np.arange(500.0)}).column("a").statistics.psi
+    )
