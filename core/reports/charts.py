@@ -51,10 +51,11 @@ def intervals(rows: Sequence[Interval]) -> str:
             f'<line x1="{x(row.low):.1f}" x2="{x(row.high):.1f}" y1="{y}" y2="{y}" stroke="{colour}" '
             f'stroke-width="2"/><circle cx="{x(row.difference):.1f}" cy="{y}" r="4.5" fill="{colour}"/></g>'
         )
-    ends = ((-reach, "start", _LEFT), (0.0, "middle", middle), (reach, "end", WIDTH - _RIGHT))
+    low, high = f"{-reach:+.3g}", f"{reach:+.3g}"
+    ends = ((low, "start", _LEFT), ("0", "middle", middle), (high, "end", WIDTH - _RIGHT))
     parts += [
-        f'<text x="{place}" y="{height - 6}" text-anchor="{anchor}" {_INK}>{value:+.3g}</text>'
-        for value, anchor, place in ends
+        f'<text x="{place}" y="{height - 6}" text-anchor="{anchor}" {_INK}>{said}</text>'
+        for said, anchor, place in ends
     ]
     return _svg(height, "Differences with 95 % intervals; the table below has the numbers", parts)
 
