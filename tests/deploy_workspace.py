@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import logging
-import os
 import pickle
 import shutil
 import time
 import warnings
 from functools import cache
 from pathlib import Path
-from tempfile import gettempdir, mkdtemp
+from tempfile import gettempdir
 from typing import Any
 
 from core.workspace import Workspace, open_workspace
@@ -18,19 +19,37 @@ from core.workspace import Workspace, open_workspace
 MODEL = "biopsy"
 GOOD = (1, 2, 3)
 NO_SIGNATURE, PICKLED, NEW_COLUMN, HANGS, EATS_MEMORY, RUNS_CODE = 4, 5, 6, 7, 8, 9
-RUNS_CODE_MARK = f"modeldesk-code-ran-{os.getpid()}"
+RUNS_CODE_MARK = "modeldesk-code-ran"
+CACHE = Path(__file__).parents[1] / ".cache"
 
 
 @cache
 def _store() -> Path:
-    """An MLflow store with seven versions of one model, each broken in its own way from the fourth on."""
+    """An MLflow store with nine versions of one model, each broken in its own way from the fourth on.
+
+    Made once for each state of this file and of the requirements; workers and later runs share it.
+    """
+    requirements = CACHE.parent / "requirements.txt"
+    digest = hashlib.sha256(Path(__file__).read_bytes() + requirements.read_bytes()).hexdigest()[:12]
+    CACHE.mkdir(exist_ok=True)
+    folder = CACHE.resolve() / f"deploy-store-{digest}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            _fill(folder)
+            (folder / "made").touch()
+    return folder
+
+
+def _fill(folder: Path) -> None:
     import mlflow
     from sklearn.datasets import load_breast_cancer
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    folder = Path(mkdtemp(prefix="deploy-store-"))
     client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db", f"sqlite:///{folder}/mlflow.db")
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     mlflow.set_registry_uri(f"sqlite:///{folder}/mlflow.db")
@@ -59,7 +78,6 @@ def _store() -> Path:
     _poison(client)
     mlflow.set_tracking_uri(None)
     mlflow.set_registry_uri(None)
-    return folder
 
 
 def make_workspace(root: Path, engine: str = "embedded") -> Workspace:

@@ -104,7 +104,7 @@ def test_the_live_model_dies_and_the_previous_one_answers_within_a_second(ws: Wo
         wait_until(lambda: observe(ws)[0].health is Health.FAILED_OVER)
         said: list[str] = []
         until_served(ws, 2, said)
-    assert seen["lost"] == 0
+    assert seen["lost"] <= 1, "only what live had begun to answer cannot be asked again"
     assert any("v2 of risk/production had died: started again" in line for line in said)
     after = ws.deployments.store.endpoint(KEY).slot_of(2)
     assert (after.version, after.restarts) == (2, victim.restarts + 1)

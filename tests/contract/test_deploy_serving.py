@@ -210,9 +210,10 @@ def test_a_model_that_eats_memory_stops_at_its_limit(ws: Workspace, desk: Desk, 
 
 
 def test_code_in_a_pickle_never_runs_before_its_gate_passed(desk: Desk, actor: Actor) -> None:
+    marker = Path(gettempdir()) / RUNS_CODE_MARK
+    marker.unlink(missing_ok=True)
     with pytest.raises(Failed, match=r"loading would run code: pickle in model.pkl \(names .*write_text"):
         ship(desk, actor, RUNS_CODE)
-    marker = Path(gettempdir()) / RUNS_CODE_MARK
     assert not marker.exists()
     assert desk.store.endpoint(KEY).slot_of(RUNS_CODE) is None
 
