@@ -17,6 +17,7 @@ import pytest
 
 from core import views
 from core.access import ROLES, Action, Actor
+from core.audit import log
 from core.deploy import adopt, release, rollback, rollout
 from core.deploy.types import EndpointKey, Served
 from core.drift import alerts
@@ -26,6 +27,8 @@ from core.evidence import pack
 from core.ledger.alert_events import DriftAlertRaised
 from core.ledger.events import RolledBack
 from core.ledger.view_events import ViewSaved
+from core.notify import trial
+from core.pipeline import reproduce
 from core.registry import (
     approvals,
     attach,
@@ -57,6 +60,8 @@ READERS = {
     "core.deploy.messages.canary",
     "core.deploy.messages.rolled_back",
     "core.deploy.messages.failed",
+    "core.deploy.automatic.roll_back_for",  # carries out core.deploy.release
+    "core.reports.weekly.weekly_report",
     "core.deploy.jobs.start",  # carries out core.deploy.release in a thread
     "core.registry.dossier.dossier",
     "core.registry.four_eyes.may_answer",
@@ -84,6 +89,21 @@ class Prepared:
 
 
 WRITES: dict[str, tuple[Action, Callable[[Workspace, Prepared], object]]] = {
+    "core.audit.log.take_log": (Action.EXPORT, lambda ws, _: log.take_log(ws, KIM)),
+    "core.notify.trial.deliver": (Action.ACKNOWLEDGE, lambda ws, _: trial.deliver(ws, KIM)),
+    "core.notify.trial.trial": (Action.ACKNOWLEDGE, lambda ws, _: trial.trial(ws, KIM)),
+    "core.pipeline.reproduce.carry_out": (
+        Action.RUN_PIPELINE,
+        lambda ws, _: reproduce.carry_out(ws, _run_plan(ws), KIM),
+    ),
+    "core.pipeline.reproduce.fetch": (
+        Action.RUN_PIPELINE,
+        lambda ws, _: reproduce.fetch(ws, ws.root, "data.csv", None, KIM),
+    ),
+    "core.pipeline.reproduce.cancel": (
+        Action.RUN_PIPELINE,
+        lambda ws, _: reproduce.cancel(ws, ws.root, "no-such-job", KIM),
+    ),
     "core.registry.approvals.open_request": (
         Action.REQUEST,
         lambda ws, _: approvals.open_request(ws, "risk", 1, "production", KIM, "better"),
@@ -299,6 +319,10 @@ def _policy(ws: Workspace) -> policy.Policy:
     found = policy.policy_of(ws)
     assert found is not None
     return found
+
+
+def _run_plan(ws: Workspace) -> reproduce.RunPlan:
+    return reproduce.RunPlan(project=ws.root, command=("repro",), stages=(), findings=())
 
 
 def _deploy_plan() -> rollout.DeployPlan:
