@@ -34,6 +34,7 @@ from tests.watched_workspace import build
 
 SCHEMAS = Path(__file__).parents[2] / "core" / "cli" / "schemas"
 STAYS = {"deployd run": "it runs until it is stopped", "demo traffic": "it needs a model that serves"}
+REPORTS = {"report", "weekly", "incident"}
 DOCUMENTS = {"card": "HTML by its example", "pipeline report": "a file by its example"}
 VERDICTS = {0, 3, 4, 5, 7}
 """What an example may end with: it is no usage error, no infrastructure failure and no broken chain."""
@@ -152,6 +153,9 @@ def test_the_example_runs(
     _prepare(name, run)
     code, out, err = run(*arguments)
     assert code in VERDICTS or (name, code) in EXPECTED, f"{code}: {err}"
+    if name in REPORTS:
+        plain = [*arguments[: arguments.index("--format")], "--format", "json"]
+        validate(name, json.loads(run(*plain)[1]))
     if "--output" not in options(name) or name in DOCUMENTS:
         return
     if "json" not in arguments:
@@ -210,7 +214,7 @@ def test_every_command_with_json_has_a_published_schema() -> None:
 READS = {
     "compare", "find", "gate", "report", "weekly", "incident", "status", "history", "as-of", "card", "drift check",
     "performance check", "approval check", "approval wait", "audit verify", "evidence verify", "deployd unit",
-    "audit access", "audit coverage",
+    "audit access", "audit coverage", "audit inventory",
 }  # fmt: skip
 READING = {
     "list",
