@@ -133,6 +133,13 @@ def _finding(finding: SchemaFinding) -> dict[str, Any]:
     }
 
 
+def _named(levels: tuple[Level, ...], most: int = 3) -> str:
+    """The commonest levels in brackets; those of 1 to 10 rows stay nameless."""
+    names = [level.name for level in levels if level.count >= SMALLEST]
+    more = ", …" if names and len(levels) > min(len(names), most) else ""
+    return f" ({', '.join(names[:most])}{more})" if names else ""
+
+
 def quality_sentences(column: ColumnReport) -> tuple[str, ...]:
     """The quality facts worth a reader's time, as short sentences; empty when there are none."""
     found, said = column.quality, []
@@ -140,7 +147,7 @@ def quality_sentences(column: ColumnReport) -> tuple[str, ...]:
         said.append(f"missing: {count(found.missing_reference)} before, {count(found.missing_current)} now")
     for levels, word in ((found.new_levels, "new"), (found.vanished_levels, "vanished")):
         if levels:
-            said.append(f"{len(levels)} {word} level{'s' if len(levels) > 1 else ''}")
+            said.append(f"{len(levels)} {word} level{'s' if len(levels) > 1 else ''}{_named(levels)}")
     if found.below_range or found.above_range:
         said.append(f"outside the reference's range: {count(found.below_range + found.above_range)}")
     if found.infinite_reference or found.infinite_current:

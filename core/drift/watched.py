@@ -214,17 +214,14 @@ def predictions_of(watched: Watched, window: Window) -> PredictionDrift | None:
     if not said:
         return None
     version, rows = _version_rows(watched, window) or ("", np.arange(watched.log.rows))
-    before = [part for part in watched.windows if part.indices[0] != window.indices[0]]
-    earlier = [np.intersect1d(part.indices, rows) for part in before[: watched.windows.index(window)]]
     baseline, since = np.empty(0, dtype=np.int64), ""
-    for part, found in zip(before, earlier, strict=False):
-        since = since or (part.name if len(found) else "")
-        baseline = np.concatenate([baseline, found])
+    for part in watched.windows[: watched.windows.index(window)]:
         if len(baseline) >= _BASELINE_ROWS:
             break
-    policy = replace(watched.policy, ignore=(), name=watched.policy.name)
+        baseline = np.concatenate([baseline, np.intersect1d(part.indices, rows)])
+        since = since or (part.name if len(baseline) else "")
     current = Slice(watched.log, np.intersect1d(window.indices, rows))
-    report = check(Slice(watched.log, baseline), current, policy, columns=said)
+    report = check(Slice(watched.log, baseline), current, replace(watched.policy, ignore=()), columns=said)
     return PredictionDrift(report, version, len(baseline), since)
 
 

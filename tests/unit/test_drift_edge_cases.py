@@ -12,6 +12,7 @@ import pytest
 
 from core.drift.check import check
 from core.drift.movement import moved_parts
+from core.drift.present import quality_sentences
 from core.drift.profile import profile_like, profile_reference
 from core.drift.types import ColumnKind, DriftReport, Verdict
 
@@ -223,6 +224,12 @@ def test_a_new_level_of_some_size_is_drift_although_rare_levels_are_pooled():
     column = run(reference, {"a": ["p", "q", "r"] * 55 + ["new"] * 12}).column("a")
     assert column.statistics.chi2.pvalue > 0.1
     assert column.verdict is Verdict.DRIFT
+    assert "1 new level (new)" in quality_sentences(column)
+
+
+def test_a_level_of_few_rows_is_not_named():
+    column = run({"a": ["p", "q"] * 250}, {"a": ["p"] * 250 + ["q"] * 247 + ["secret"] * 3}).column("a")
+    assert quality_sentences(column) == ("1 new level",)
 
 
 def test_where_a_column_moved_hides_small_cells_and_what_would_give_them_away():
