@@ -6,13 +6,14 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.access import Action, Actor, require
 from core.compare.export import to_csv
-from core.errors import Unavailable
+from core.errors import BadInput, Unavailable
 from core.evidence import check
 from core.evidence.card_text import card_html, card_markdown, number
 from core.evidence.gather import SCHEMA_VERSION, Evidence, gather
@@ -67,8 +68,10 @@ def export_pack(ws: Workspace, model: str, version: int, actor: Actor) -> Pack:
 def export_to(ws: Workspace, model: str, version: int, actor: Actor, file: Path) -> Pack:
     """:func:`export_pack` into ``file``, whole or not at all; what cannot be written is not recorded either.
 
-    Raises Unavailable when the file cannot be written.
+    Raises BadInput for a folder, Unavailable when the file cannot be written.
     """
+    if file.is_dir():
+        raise BadInput(f"{file} is a folder.", "Name a file in it.")
     require(ws.settings, actor, Action.EXPORT, model)
     made = make_pack(ws, model, version)
     draft = file.with_name(f".{file.name}.{os.getpid()}")
@@ -79,7 +82,8 @@ def export_to(ws: Workspace, model: str, version: int, actor: Actor, file: Path)
     except OSError as error:
         raise Unavailable(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
     return made
 
 

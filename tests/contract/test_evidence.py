@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.cli.main import app
-from core.errors import NotFound, Refused, Unavailable
+from core.errors import BadInput, NotFound, Refused, Unavailable
 from core.evidence import check
 from core.evidence.card import model_card
 from core.evidence.card_text import card_html, card_markdown
@@ -209,6 +209,8 @@ def test_who_may_export_and_where_to(desk, tmp_path):
         export_pack(desk.ws, "risk", 99, ADAM)
     with pytest.raises(Unavailable, match="cannot be written"):
         export_to(desk.ws, "risk", 2, ADAM, tmp_path / "no" / "folder" / "pack.zip")
+    with pytest.raises(BadInput, match="is a folder"):
+        export_to(desk.ws, "risk", 2, ADAM, tmp_path)
     assert desk.ws.ledger.head() == before, "what did not leave is not recorded as left"
 
 
