@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,16 @@ def test_a_closed_pipe_is_silent(store: ModelStore) -> None:
 def test_no_colour_ever_reaches_a_pipe(store: ModelStore) -> None:
     done = desk(store, "registry", "list", NO_COLOR="1")
     assert "\x1b[" not in done.stdout + done.stderr
+
+
+def test_the_shell_completes_the_installed_program(tmp_path: Path) -> None:
+    """What the script that pip writes for ``modeldesk`` does, asked as bash asks it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, function = project["scripts"]["modeldesk"].partition(":")
+    program = tmp_path / "modeldesk"
+    program.write_text(f"from {module} import {function}\n{function}()\n")
+    asked = {"_MODELDESK_COMPLETE": "complete_bash", "COMP_WORDS": "modeldesk approval wi", "COMP_CWORD": "2"}
+    command = [sys.executable, str(program)]
+    environment = os.environ | asked | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == ["withdraw"], done.stderr
