@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 VERSION = LogColumns().version
+SERVED_LOG = (VERSION, "latency_ms", "assigned")
+"""What the log of a served model holds beside features; core/deploy/served_log.py writes it."""
 _BASELINE_ROWS = 1_000
 
 
@@ -95,7 +97,7 @@ def _policy(ws: Workspace, section: MonitorSection) -> Policy:
     """The workspace's policy, leaving out what the log holds beside features."""
     aside = (
         section.request_id, section.timestamp, section.label, section.prediction, section.score or "",
-        VERSION, "observed_at", *section.ignore,
+        *SERVED_LOG, "observed_at", *section.ignore,
     )  # fmt: skip
     policy = workspace_policy(ws)
     return replace(policy, ignore=(*policy.ignore, *aside))

@@ -165,3 +165,12 @@ def test_a_stretch_that_the_log_does_not_have_is_said(tmp_path):
     build(tmp_path, moved=0)
     refer(tmp_path, "window:2025-01-01..2025-01-03")
     assert "no window between '2025-01-01' and '2025-01-03'" in report(tmp_path).reason
+
+
+def test_what_the_served_log_adds_is_no_extra_column(tmp_path):
+    from core.deploy.served_log import ASSIGNED, LATENCY
+
+    build(tmp_path, moved=0)
+    change(tmp_path, 6, lambda day: day.assign(**{LATENCY: 1.5, ASSIGNED: "a1b2"}))
+    found = report(tmp_path)
+    assert {column.name for column in found.drift.columns} == {"age", "site"}
