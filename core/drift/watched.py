@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 VERSION = LogColumns().version
+"""The log's column that says which version answered, where that is logged."""
 SERVED_LOG = (VERSION, "latency_ms", "assigned")
 """What the log of a served model holds beside features; core/deploy/served_log.py writes it."""
 _BASELINE_ROWS = 1_000
@@ -120,7 +121,8 @@ def drift_of(watched: Watched, window: Window, now: datetime | None = None) -> D
     """A window against the reference, weighed by importance where that is known."""
     weights = importance_of(watched, window)
     report = _judged(watched, window, {} if weights is None else weights.shares, now)
-    return replace(report, schema=(*watched.log.findings, *report.schema))
+    odd = tuple(finding for finding in watched.log.findings if finding.column not in watched.policy.ignore)
+    return replace(report, schema=(*odd, *report.schema))
 
 
 def trend_of(watched: Watched) -> tuple[TrendWindow, ...]:

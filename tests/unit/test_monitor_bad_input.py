@@ -174,3 +174,4 @@ def test_what_the_served_log_adds_is_no_extra_column(tmp_path):
     change(tmp_path, 6, lambda day: day.assign(**{LATENCY: 1.5, ASSIGNED: "a1b2"}))
     found = report(tmp_path)
     assert {column.name for column in found.drift.columns} == {"age", "site"}
+    assert found.drift.schema == ()
