@@ -66,6 +66,7 @@ class Action(StrEnum):
     REVIEW = "review"
     PUBLISH_POLICY = "publish-policy"
     OVERRIDE_GATE = "override-gate"
+    DELETE_VERSION = "delete-version"
     CHANGE_SETTINGS = "change-settings"
 
 

@@ -13,8 +13,10 @@ from core.cli.options import (
     OutputOption,
     WorkspaceOption,
     log,
+    print_facts,
     print_json,
     print_table,
+    rehearsable,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +89,29 @@ def versions(
         return
     rows = [[v.version, ", ".join(v.aliases) or None, v.run_id, v.created_at, v.status] for v in found]
     print_table(["version", "aliases", "run", "created", "status"], rows, output)
+
+
+@app.command()
+@rehearsable
+def delete(
+    model: Annotated[str, typer.Argument(help="The registered model.")],
+    version: Annotated[int, typer.Option("--version", help="The version to delete, for good.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")],
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Delete a version that nothing needs: refused (6) for what serves, served before, has an alias or a request.
+
+    Example: python -m core registry delete diagnosis-risk --version 2 --reason "trained on wrong units"
+    """
+    from core.access import local_actor
+    from core.registry.retirement import delete_version
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    record = delete_version(ws, model, version, local_actor(ws.settings), reason)
+    kept = ws.ledger.rehearses
+    print_facts({"model": model, "version": version, "deleted": not kept, "seq": record.seq}, output)
 
 
 def promote(

@@ -349,6 +349,14 @@ class VersionRegistered(Event):
     data_hash: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionDeleted(Event):
+    """A version that nothing needed was deleted from MLflow."""
+
+    kind: ClassVar[str] = "version_deleted"
+    version: int
+
+
 @cache
 def kinds() -> Mapping[str, type[Event]]:
     """Every event kind by its name."""

@@ -62,6 +62,12 @@ def create_version(uri: str, model: str, run_id: str, files: LoggedFiles, tags: 
         return int(made.version)
 
 
+def delete(uri: str, model: str, version: int) -> None:
+    """Delete a version for good. Raises Refused and Unavailable."""
+    with _client(uri) as client:
+        client.delete_model_version(model, str(version))
+
+
 @contextmanager
 def _client(uri: str) -> Iterator[MlflowClient]:
     limit_waiting()

@@ -83,6 +83,8 @@ def sentence(record: Record) -> str:
             return f"Drift alert over{' by itself' if event.automatic else ''}: {event.summary}"
         case ev.ExportMade() as event:
             return f"Exported: {event.what}"
+        case ev.VersionDeleted() as event:
+            return f"Version {event.version} deleted"
         case ev.FreezeSet():
             return f"Promotions frozen{place}"
         case ev.FreezeLifted():

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.errors import BadSettings, Refused
+from core.errors import BadInput, BadSettings, Refused
 from core.registry import approvals, reviews
 from core.registry.policy import SubgroupGate, parse_policy
 from core.registry.promotion import carry_out, plan_promotion, plan_rollback
 from core.registry.requests import approved_basis
+from core.registry.retirement import delete_version
 from core.registry.subgroups import judge_groups
-from tests.contract.registry_desk import ADAM, CLIN, LEAD, OPAL
+from tests.contract.registry_desk import ADAM, CLIN, LEAD, OPAL, RINA, new_desk
 from tests.contract.test_approvals import WORDS, ruled_desk
 
 
@@ -115,3 +116,23 @@ def test_an_unreviewed_rollback_holds_up_releases_when_the_policy_says_so(tmp_pa
         reviews.review(desk.ws, operation, OPAL, "it was right")
     reviews.review(desk.ws, operation, CLIN, "it was right")
     assert reviews.reviews_due(desk.ws) == ()
+
+
+def test_a_version_that_is_needed_cannot_be_deleted(tmp_path: Path) -> None:
+    desk = new_desk(tmp_path)
+    desk.promote(1)
+    desk.promote(2)
+    for version, why in ((2, "the alias champion names"), (1, "a target of a rollback")):
+        with pytest.raises(Refused, match=why):
+            delete_version(desk.ws, "risk", version, ADAM, "tidy up")
+    asked = approvals.open_request(desk.ws, "risk", 3, "production", RINA, "better")
+    with pytest.raises(Refused, match=asked.request_id):
+        delete_version(desk.ws, "risk", 3, ADAM, "tidy up")
+    approvals.withdraw(desk.ws, asked.request_id, RINA)
+    with pytest.raises(BadInput, match="reason"):
+        delete_version(desk.ws, "risk", 3, ADAM, " ")
+    with pytest.raises(Refused, match="'delete-version' needs admin"):
+        delete_version(desk.ws, "risk", 3, OPAL, "tidy up")
+    delete_version(desk.ws, "risk", 3, ADAM, "trained on wrong units")
+    assert [item.version for item in desk.ws.registry.versions("risk")] == [2, 1]
+    assert desk.last().kind == "version_deleted" and desk.last().actor.name == "adam"

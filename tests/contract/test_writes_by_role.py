@@ -37,6 +37,7 @@ from core.registry import (
     policy,
     promotion,
     register,
+    retirement,
     reviews,
     signing,
     standing,
@@ -139,6 +140,10 @@ WRITES: dict[str, tuple[Action, Callable[[Workspace, Prepared], object]]] = {
     "core.registry.register.register": (
         Action.REGISTER,
         lambda ws, p: register.register(ws, p.run_id, "risk", KIM),
+    ),
+    "core.registry.retirement.delete_version": (
+        Action.DELETE_VERSION,
+        lambda ws, _: retirement.delete_version(ws, "risk", 1, KIM, "wrong units"),
     ),
     "core.registry.deputies.name_deputy": (
         Action.NAME_DEPUTY,
