@@ -1,6 +1,11 @@
 """``python -m core``: the command line."""
 
-from core.cli.main import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    try:
+        from core.cli.main import main
+
+        main()
+    except KeyboardInterrupt:  # before typer could take it: nothing was begun
+        sys.exit("Aborted.")
