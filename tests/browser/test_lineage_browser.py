@@ -64,3 +64,20 @@ def test_impact_opens_by_link_and_reads_on_a_phone(desk: Desk, serve: Callable[.
     page.get_by_text("As text").click()
     page.get_by_text("Went to").first.wait_for()
     assert "Something unexpected" not in tab.text()
+
+
+def test_a10_from_a_data_file_to_every_version_trained_on_it(
+    desk: Desk, serve: Callable[..., str], open_tab
+) -> None:
+    """The landing of a drift alert's link: the answer, the versions and the way to them, without a further click."""
+    tab = open_tab(serve(desk.root))
+    page = tab.open("/lineage?node=raw.csv&impact=true")
+    assert "2 versions were trained on raw.csv with this content; 1 of them serves now" in tab.text()
+    assert page.get_by_text("Only the way to these versions").is_visible()
+    answer = page.locator(".st-key-answer").bounding_box()
+    assert answer["y"] + answer["height"] < 300  # the first thing under the title
+    assert "raw.csv" in page.locator(".st-key-node_details").inner_text()
+    page.get_by_text("Export what is shown").click()
+    with page.expect_download() as picture:
+        page.get_by_test_id("stPopoverBody").get_by_role("button", name="PNG").click()
+    assert picture.value.path().read_bytes().startswith(b"\x89PNG")
