@@ -34,6 +34,12 @@ COVERAGE: tuple[Line, ...] = (
         ("operation_started", "operation_failed", "promoted", "deployed", "rolled_back", "traffic_switched"),
     ),
     Line(
+        "What answers changed by itself",
+        Recorded.YES,
+        "the live version fell over to the warm one behind it, or is back; nobody's decision",
+        ("serving_changed",),
+    ),
+    Line(
         "Requests, approvals, rejections, remarks",
         Recorded.YES,
         f"{_WHO}; printed name, meaning and digest of what was signed, gates with their thresholds",
@@ -64,8 +70,8 @@ COVERAGE: tuple[Line, ...] = (
     ),
     Line("Exports of evidence and audit logs", Recorded.YES, "who took what, with its SHA-256", ("export_made",)),
     Line(
-        "Versions and reports registered through the desk", Recorded.YES, _WHO,
-        ("version_registered", "report_attached"),
+        "Versions registered or deleted, and reports kept, through the desk", Recorded.YES, _WHO,
+        ("version_registered", "version_deleted", "report_attached"),
     ),
     Line(
         "Pipelines reproduced from the desk", Recorded.YES, "who started or stopped which, and why",
