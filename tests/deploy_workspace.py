@@ -18,14 +18,14 @@ from core.workspace import Workspace, open_workspace
 
 MODEL = "biopsy"
 GOOD = (1, 2, 3)
-NO_SIGNATURE, PICKLED, NEW_COLUMN, HANGS, EATS_MEMORY, RUNS_CODE = 4, 5, 6, 7, 8, 9
+NO_SIGNATURE, PICKLED, NEW_COLUMN, HANGS, EATS_MEMORY, RUNS_CODE, FAILS = 4, 5, 6, 7, 8, 9, 10
 RUNS_CODE_MARK = "modeldesk-code-ran"
 CACHE = Path(__file__).parents[1] / ".cache"
 
 
 @cache
 def _store() -> Path:
-    """An MLflow store with nine versions of one model, each broken in its own way from the fourth on.
+    """An MLflow store with ten versions of one model, each broken in its own way from the fourth on.
 
     Made once for each state of this file and of the requirements; workers and later runs share it.
     """
@@ -75,6 +75,8 @@ def _fill(folder: Path) -> None:
                 mlflow.pyfunc.log_model(python_model=wild, signature=_signature(narrow), **common)
         plain = LogisticRegression(max_iter=300).fit(narrow, label)
         log(plain, narrow.head(3), serialization_format="pickle")
+        with mlflow.start_run(experiment_id=experiment):
+            mlflow.pyfunc.log_model(python_model=_failing(), signature=_signature(narrow), **common)
     _poison(client)
     mlflow.set_tracking_uri(None)
     mlflow.set_registry_uri(None)
@@ -83,7 +85,7 @@ def _fill(folder: Path) -> None:
 def make_workspace(root: Path, engine: str = "embedded") -> Workspace:
     """A fresh workspace at ``root`` on its own copy of the store."""
     shutil.copytree(_store(), root / "mlflow", dirs_exist_ok=True)
-    _move_artifacts(root / "mlflow" / "mlflow.db", root)
+    _move_artifacts(root / "mlflow" / "mlflow.db", _store(), root / "mlflow")
     (root / "modeldesk.toml").write_text(
         '[mlflow]\ntracking_uri = "sqlite:///mlflow/mlflow.db"\n'
         f'[deploy]\nengine = "{engine}"\nbake_s = 0\n[ledger]\nurl = "sqlite:///ledger.db"\n'
@@ -141,10 +143,22 @@ class _Leaves:
 
 
 def _poison(client: Any) -> None:
-    """Put a pickle that runs code at load in place of the last version's."""
+    """Put a pickle that runs code at load in place of that version's."""
     source = client.get_model_version(MODEL, str(RUNS_CODE)).source
     folder = Path(client.get_logged_model(source.rsplit("/", 1)[1]).artifact_location.removeprefix("file://"))
     (folder / "model.pkl").write_bytes(pickle.dumps(_Leaves()))
+
+
+def _failing() -> object:
+    import mlflow.pyfunc
+
+    class FailsOnLargeValues(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            if model_input.iloc[:, 0].max() > 1000:
+                raise RuntimeError("a bug in the model")
+            return [0] * len(model_input)
+
+    return FailsOnLargeValues()
 
 
 def _signature(frame: object) -> object:
@@ -153,10 +167,10 @@ def _signature(frame: object) -> object:
     return infer_signature(frame)
 
 
-def _move_artifacts(database: Path, root: Path) -> None:
+def _move_artifacts(database: Path, before: Path, after: Path) -> None:
     import sqlite3
 
-    old, new = _store().as_uri(), (root / "mlflow").as_uri()
+    old, new = before.as_uri(), after.as_uri()
     with sqlite3.connect(database) as connection:
         for table, column in (
             ("experiments", "artifact_location"),

@@ -37,7 +37,11 @@ def deploy(
     ] = None,
     idempotency_key: KeyOption = None,
     canary: Annotated[
-        int, typer.Option("--canary", help="Percent of the traffic for the new version, 100 for all.")
+        int,
+        typer.Option(
+            "--canary",
+            help="Percent of the traffic for the new version, which then ramps up by rule; 100 for all.",
+        ),
     ] = 100,
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Serve a pickled model; needs the approver role.")
@@ -58,11 +62,13 @@ def deploy(
     Example: python -m core deploy diagnosis-risk --version 9 --expect-current 8 --output json
     """
     from core.deploy import release
+    from core.deploy.trial import canary as first_share
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
+    ramp = first_share(canary) if canary != 100 else None
     plan = release.plan_deploy(
-        ws, model, version, environment, expects=expect_current, share=canary, allow_code=allow_code
+        ws, model, version, environment, expects=expect_current, trial=ramp, allow_code=allow_code
     )
     _run(ws, plan, reason, idempotency_key, acknowledge, dry_run, output)
 
@@ -96,6 +102,40 @@ def rollback(
         return
     plan = release.plan_rollback(ws, model, environment, to)
     _run(ws, plan, reason, idempotency_key, acknowledge, dry_run, output)
+
+
+def drill(
+    model: Annotated[str, typer.Argument(help="The registered model.")],
+    environment: Annotated[str, typer.Option("--environment", help="Where to rehearse.")] = "staging",
+    dry_run: DryRunOption = False,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Rehearse a rollback in staging: there and back again with requests under way, measured and recorded.
+
+    Exit code: 0 done, 1 a version did not answer, 2 nothing to rehearse with, 6 refused, 7 an operation runs.
+
+    Example: python -m core drill diagnosis-risk --output json
+    """
+    from datetime import UTC, datetime
+
+    from core.access import local_actor
+    from core.deploy import drill as rehearsal
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    plan = rehearsal.plan_drill(ws.deployments, model, environment)
+    facts = {"model": model, "environment": environment, "live": plan.live, "target": plan.target}
+    if dry_run:
+        facts |= {"steps": list(plan.steps), "dry_run": True}
+    else:
+        record = rehearsal.drill(ws.deployments, plan, local_actor(ws.settings))
+        facts |= {name: record.payload[name] for name in ("operation_id", "seconds", "requests", "failed")}
+        log(rehearsal.drilled_words(record, datetime.now(UTC)))
+    if output is Output.JSON:
+        print_json(facts)
+    else:
+        print_table(["what", "value"], list(facts.items()), output)
 
 
 def _run(

@@ -25,11 +25,12 @@ from core.cli import (
     policy,
     registry,
     runs,
+    trial,
     views,
 )
 from core.cli.compare import compare
 from core.cli.data import check_quality, validate_data
-from core.cli.deploy import deploy, rollback
+from core.cli.deploy import deploy, drill, rollback
 from core.cli.find import find, register
 from core.cli.gate import gate
 from core.cli.monitor import monitor
@@ -61,6 +62,8 @@ app.command()(validate_data)
 app.command()(check_quality)
 app.command()(deploy)
 app.command()(rollback)
+app.command()(drill)
+app.add_typer(trial.app, name="trial")
 app.command()(find)
 app.command()(register)
 app.command()(registry.promote)

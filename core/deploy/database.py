@@ -135,6 +135,24 @@ outbox = sa.Table(
     sa.Column("done_at", sa.Text),
 )
 
+trials = sa.Table(
+    "deploy_trials",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    *_key(primary=False),
+    sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+)
+sa.Index(
+    "deploy_one_trial",
+    trials.c.model,
+    trials.c.environment,
+    unique=True,
+    sqlite_where=trials.c.open.is_(True),
+    postgresql_where=trials.c.open.is_(True),
+)
+
 
 class DeployDatabase(Database):
     """Transactions on the deployment tables; failures are ``Unavailable`` with a way out."""

@@ -59,7 +59,19 @@ class Deployment:
             )
         return slot
 
+    def ready(self) -> Slot:
+        """The candidate answering in a slot without traffic, every check passed; nothing is switched."""
+        return self._warm_slot() or self._checked_slot()
+
     def _started_slot(self) -> Slot:
+        slot = self._checked_slot()
+        with self.log.step("approval still valid") as note:
+            self.basis = basis_for(self.desk.ws, *self._place())
+            self._check_digest(slot.artifact)
+            note.detail = self.basis.name
+        return slot
+
+    def _checked_slot(self) -> Slot:
         with self.log.step("fetch") as note:
             artifact = self.desk.fetch(self.plan.key, self.plan.to_version)
             self._check_digest(artifact)
@@ -85,10 +97,6 @@ class Deployment:
             note.detail = self._all_pass(found.checks)
             if found.answer is not None:
                 self.desk.store.keep_golden(artifact.sha256, found.answer)
-        with self.log.step("approval still valid") as note:
-            self.basis = basis_for(self.desk.ws, *self._place())
-            self._check_digest(artifact)
-            note.detail = self.basis.name
         return self.candidate
 
     def _all_pass(self, found: tuple[Check, ...]) -> str:

@@ -14,6 +14,7 @@ from core.errors import Unavailable
 
 ADMIN_SOCKET = "router.sock"
 RING = "requests"
+BUCKETS = 1000
 
 _HEAD = """\
 # Written by Model Desk from its database; changes by hand are lost.
@@ -21,7 +22,7 @@ global
     stats socket {folder}/{admin} mode 600 level admin
     maxconn 2000
     hard-stop-after 30s
-
+{variables}
 ring {ring}
     format raw
     maxlen 256
@@ -43,6 +44,10 @@ defaults
     http-reuse safe
 """
 
+# Who sends X-Assign is put into one of a thousand buckets by a hash of it and of the candidate's version: the
+# candidate has the buckets below its share, so the split is exact, each caller keeps its version, and raising the
+# share keeps those who were on the candidate already. (A consistent-hash ring was several percent off the share,
+# which an A/B test rightly calls a broken split.) Who sends none is spread by the weights.
 # The fallback is an inner frontend behind a `backup` server, not `use_backend`: a request that was on its
 # way when live died is then sent again to the previous version instead of being lost.
 _ENDPOINT = """
@@ -51,16 +56,18 @@ frontend f{id}
     bind 127.0.0.1:{port}
     http-request set-log-level silent if {{ path /pulse }}
     http-request deny deny_status 404 if {{ path /probabilities }}
+    acl assigned req.hdr(X-Assign) -m found
+    http-request set-var(txn.bucket) req.hdr(X-Assign),concat(:,proc.e{id}_salt),xxh32(1),mod({buckets}) if assigned
     default_backend e{id}
 
 backend e{id}
-    balance hdr(X-Assign)
-    hash-type consistent
+    balance roundrobin
     option http-buffer-request
     option httpchk GET /pulse
     http-check expect status 200
     default-server check inter 500ms fastinter 100ms downinter 100ms rise 1 fall 2
     default-server observe layer4 error-limit 1 on-error mark-down
+{choices}
 {servers}
     server previous unix@{folder}/{id}-p.sock backup
 
@@ -73,7 +80,10 @@ listen p{id}
 
 def render(endpoints: Sequence[Endpoint], folder: Path) -> str:
     """The whole configuration; slots without traffic are in it too, so a switch needs no reload."""
-    parts = [_HEAD.format(folder=folder, admin=ADMIN_SOCKET, ring=RING)]
+    variables = "".join(
+        f"    set-var {name} {value}\n" for endpoint in endpoints for name, value in _variables(endpoint)
+    )
+    parts = [_HEAD.format(folder=folder, admin=ADMIN_SOCKET, ring=RING, variables=variables)]
     parts += [_render_endpoint(endpoint, folder) for endpoint in sorted(endpoints, key=lambda e: e.key)]
     return "".join(parts)
 
@@ -82,7 +92,8 @@ def runtime_commands(endpoint: Endpoint) -> tuple[str, ...]:
     """The runtime commands that bring a running router to ``endpoint``'s weights, new traffic first."""
     name = endpoint_id(endpoint.key)
     by_weight = sorted(SlotName, key=lambda slot: -endpoint.weights.get(slot, 0))
-    commands = []
+    commands = ["experimental-mode on"]  # HAProxy's word for changing its variables while it runs
+    commands += [f"set var {variable} {value}" for variable, value in _variables(endpoint)]
     for slot in by_weight:
         occupied = endpoint.slot(slot) is not None
         commands.append(f"set server e{name}/{slot} weight {endpoint.weights.get(slot, 0)}")
@@ -93,6 +104,27 @@ def runtime_commands(endpoint: Endpoint) -> tuple[str, ...]:
         # Until its next check the way back would count as down, and a model that dies right after a switch be lost.
         commands.append(f"set server e{name}/previous health up")
     return tuple(commands)
+
+
+def buckets(endpoint: Endpoint) -> dict[SlotName, tuple[int, int]]:
+    """Slot -> its buckets [low, high): candidates from the bottom, live all above them."""
+    total, low, found = sum(endpoint.weights.values()), 0, {}
+    for slot in sorted(SlotName, key=lambda name: (name == endpoint.live, name)):
+        width = round(BUCKETS * endpoint.weights.get(slot, 0) / total) if total else 0
+        found[slot] = (low, BUCKETS if slot == endpoint.live and width else low + width)
+        low += width
+    return found
+
+
+def _variables(endpoint: Endpoint) -> list[tuple[str, str]]:
+    name = f"proc.e{endpoint_id(endpoint.key)}"
+    candidates = [
+        s.version for s in endpoint.slots if endpoint.weights.get(s.name) and s.name != endpoint.live
+    ]
+    values = [(f"{name}_salt", f"str({candidates[0] if candidates else 0})")]
+    for slot, (low, high) in buckets(endpoint).items():
+        values += [(f"{name}_{slot}_low", f"int({low})"), (f"{name}_{slot}_high", f"int({high})")]
+    return values
 
 
 def binary() -> Path:
@@ -109,8 +141,13 @@ def binary() -> Path:
 
 def _render_endpoint(endpoint: Endpoint, folder: Path) -> str:
     name = endpoint_id(endpoint.key)
-    servers, fallbacks = [], []
+    servers, fallbacks, choices = [], [], []
     for slot in SlotName:
+        inside = "".join(
+            f" {{ var(txn.bucket),sub(proc.e{name}_{slot}_{end}) {than} 0 }}"
+            for end, than in (("low", "ge"), ("high", "lt"))
+        )
+        choices.append(f"    use-server {slot} if {{ var(txn.bucket) -m found }}{inside}")
         path = slot_socket(folder, endpoint.key, slot)
         disabled = "" if endpoint.slot(slot) else " disabled"
         weight = endpoint.weights.get(slot, 0)
@@ -124,6 +161,8 @@ def _render_endpoint(endpoint: Endpoint, folder: Path) -> str:
         id=name,
         port=endpoint.port,
         folder=folder,
+        buckets=BUCKETS,
+        choices="\n".join(choices),
         servers="\n".join(servers),
         fallbacks="\n".join(fallbacks),
     )

@@ -106,7 +106,7 @@ class Journal:
                 )
             changed = replace(endpoint, live=live, previous=previous, weights=weights)
             if live != endpoint.live:
-                good = operation.kind is OperationKind.DEPLOY
+                good = operation.kind is not OperationKind.ROLLBACK
                 slot = changed.slot(live)
                 change_live(connection, endpoint, slot, by=operation.actor, leaves_good=good)
             write_endpoint(connection, changed, operation.actor)
@@ -216,7 +216,7 @@ def _make_way(connection: sa.Connection, intent: Intent) -> None:
         return
     if not _owner_alive(row):
         _abort(connection, row)
-    elif intent.kind is OperationKind.ROLLBACK and row.kind == OperationKind.DEPLOY:
+    elif intent.kind is OperationKind.ROLLBACK and row.kind != OperationKind.ROLLBACK:
         text = f"A rollback by {intent.actor} took over."
         writes.end(connection, row.id, OperationState.PREEMPTED, text)
     else:

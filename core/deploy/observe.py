@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.deploy import paths
+from core.deploy import paths, processes
+from core.deploy.smoke import START_S
 from core.deploy.types import (
     Endpoint,
+    EndpointKey,
     EndpointStatus,
     Health,
     Request,
     Served,
+    Slot,
     SlotName,
     SlotTraffic,
 )
@@ -28,13 +33,14 @@ DEGRADED_ERROR_RATE = 0.05
 PING_S = 1.0
 
 
-def observe(ws: Workspace) -> tuple[EndpointStatus, ...]:
-    """Every endpoint of the workspace; empty when no engine is set or nothing was ever deployed.
+def observe(ws: Workspace, only: EndpointKey | None = None) -> tuple[EndpointStatus, ...]:
+    """Every endpoint of the workspace, or one; empty when no engine is set or nothing was ever deployed.
 
     A router that is down is a status, not an error.
     """
     desk = ws.deployments
     endpoints = desk.store.endpoints() if desk.serves else ()
+    endpoints = tuple(endpoint for endpoint in endpoints if only in (None, endpoint.key))
     if not endpoints:
         return ()
     try:
@@ -56,6 +62,8 @@ def _status(desk: Desk, endpoint: Endpoint, recent: tuple[Request, ...]) -> Endp
     except Unavailable as error:
         return _unseen(endpoint, stretch, error.what)
     health, detail = judge(endpoint, counted)
+    if health is Health.DOWN and _starting(live):
+        health, detail = Health.STARTING, f"v{endpoint.live_version} is being started"
     status = EndpointStatus(
         key=endpoint.key,
         port=endpoint.port,
@@ -72,6 +80,36 @@ def _status(desk: Desk, endpoint: Endpoint, recent: tuple[Request, ...]) -> Endp
         slots={slot.version: "up" if _up(counted, slot.name) else "down" for slot in endpoint.slots},
     )
     return _with_traffic(status, recent, time.time())
+
+
+def answered_since(ws: Workspace, key: EndpointKey, at: datetime) -> Mapping[str, int]:
+    """Who answered the requests since ``at``: version (as ``v7``) -> answers, and ``failed``.
+
+    As far back as the router remembers, some ten thousand requests; empty when it does not answer.
+    """
+    desk = ws.deployments
+    endpoint = desk.store.endpoint(key) if desk.can_serve(key) else None
+    if endpoint is None:
+        return {}
+    try:
+        recent = desk.engine.recent()
+    except Unavailable:
+        return {}
+    own, after = f"e{paths.endpoint_id(key)}", at.timestamp()
+    by = {str(slot.name): f"v{slot.version}" for slot in endpoint.slots}
+    by["previous"] = f"v{endpoint.previous_version}"
+    found: Counter[str] = Counter()
+    for request in recent:
+        if request.backend == own and request.at >= after:
+            failed = request.status >= 500 or request.status < 0
+            found["failed" if failed else by.get(request.server, "unknown")] += 1
+    return dict(found)
+
+
+def _starting(slot: Slot | None) -> bool:
+    if slot is None or not processes.alive(slot.process):
+        return False
+    return (datetime.now(UTC) - slot.started_at).total_seconds() < START_S
 
 
 def judge(endpoint: Endpoint, counted: Mapping[SlotName, SlotTraffic]) -> tuple[Health, str]:
@@ -115,6 +153,7 @@ def _with_traffic(status: EndpointStatus, recent: tuple[Request, ...], now: floa
         detail=f"{errors:.1%} of requests fail" if degraded else status.detail,
         requests_per_s=len(window) / WINDOW_S,
         error_rate=errors,
+        refused_rate=sum(400 <= request.status < 500 for request in window) / len(window),
         p50_ms=float(times[len(times) // 2]),
         p99_ms=float(times[min(len(times) - 1, int(len(times) * 0.99))]),
         per_second=tuple(seconds),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from core.access import Actor
 from core.deploy import outbox
+from core.deploy.trial import TrialSpec
 from core.deploy.types import EndpointKey, Operation
-from core.errors import ModelDeskError
+from core.errors import BadInput, ModelDeskError
 
 if TYPE_CHECKING:
     from core.deploy.rollback import RollbackPlan
@@ -28,7 +29,10 @@ ALIAS_ALONE = "no serving engine is set: the MLflow alias alone was moved"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePlan:
-    """What would happen. ``warnings`` need an acknowledgement; ``blocked`` is why it cannot be done."""
+    """What would happen. ``warnings`` need an acknowledgement; ``blocked`` is why it cannot be done.
+
+    ``skipped`` are better targets of a rollback that cannot serve, each with the reason.
+    """
 
     verb: str
     model: str
@@ -38,8 +42,15 @@ class ReleasePlan:
     steps: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     warm: bool | None = None
+    skipped: tuple[tuple[int, str], ...] = ()
+    trial: TrialSpec | None = None
     blocked: ModelDeskError | None = None
     inner: DeployPlan | RollbackPlan | Plan = field(compare=False)
+
+    @property
+    def is_last_good(self) -> bool:
+        """True when a rollback's target was chosen by the record, not named by a person."""
+        return getattr(self.inner, "asked_for", getattr(self.inner, "target", "")) == LAST_GOOD
 
     @property
     def sentence(self) -> str:
@@ -79,12 +90,20 @@ def plan_deploy(
     environment: str,
     *,
     expects: int | None = None,
-    share: int = 100,
+    trial: TrialSpec | None = None,
     allow_code: bool = False,
 ) -> ReleasePlan:
-    """The plan to make ``version`` live; raises NotFound, BadInput, and Conflict when ``expects`` is past."""
+    """The plan to make ``version`` live, or with ``trial`` to try it on a part of the traffic.
+
+    Raises NotFound, BadInput, and Conflict when ``expects`` is past.
+    """
     key = ws.deployments.key(model, environment)
     if not ws.deployments.can_serve(key):
+        if trial is not None:
+            raise BadInput(
+                f"No engine serves {key}, so its traffic cannot be shared.",
+                "Set deploy.engine, or deploy to all.",
+            )
         from core.registry.promotion import plan_promotion
 
         return _from_registry(plan_promotion(ws, model, version, environment, expect_current=expects))
@@ -93,6 +112,7 @@ def plan_deploy(
     if not ws.deployments.is_serving(key):
         _check_alias(ws, key, expects)
         expects = None
+    share = trial.shares[0] if trial and trial.shares else 100
     plan = rollout.plan_deploy(
         ws.deployments, model, version, environment, expects=expects, share=share, allow_code=allow_code
     )
@@ -104,6 +124,7 @@ def plan_deploy(
         to_version=version,
         steps=plan.steps,
         warm=plan.warm,
+        trial=trial,
         blocked=_no_right(ws, model, version, environment),
         inner=plan,
     )
@@ -126,6 +147,7 @@ def plan_rollback(ws: Workspace, model: str, environment: str, to: str = LAST_GO
         to_version=plan.target.version,
         steps=plan.steps,
         warm=plan.target.warm,
+        skipped=tuple((target.version, target.blocked) for target in plan.skipped),
         inner=plan,
     )
 
@@ -142,6 +164,10 @@ def carry_out(
     """Do what the plan says, once per ``key``. Call :func:`tell` afterwards: it moves the alias with an engine."""
     from core.deploy import rollback, rollout
 
+    if plan.trial is not None:
+        from core.deploy import trials
+
+        return _released(trials.start(ws.deployments, plan.inner, plan.trial, actor, reason, key))
     if isinstance(plan.inner, rollout.DeployPlan):
         return _released(rollout.deploy(ws.deployments, plan.inner, actor, reason, key))
     if isinstance(plan.inner, rollback.RollbackPlan):

@@ -12,20 +12,18 @@ from datetime import UTC, datetime
 
 from core import access
 from core.access import Action, Actor
+from core.deploy import cold, messages, outbox, traffic
 from core.deploy import hash as tree
-from core.deploy import messages, outbox, smoke, traffic
 from core.deploy.desk import Desk
 from core.deploy.journal import Intent
 from core.deploy.steps import StepLog
 from core.deploy.types import (
-    Artifact,
     Endpoint,
     EndpointKey,
     Operation,
     OperationKind,
     OperationState,
     Served,
-    Slot,
 )
 from core.errors import BadInput, Conflict, IntegrityFailure, ModelDeskError, NotFound, Unavailable
 
@@ -45,11 +43,12 @@ class RollbackTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackPlan:
-    """What a rollback would do."""
+    """What a rollback would do; ``skipped`` are better targets that cannot serve, with the reason in each."""
 
     key: EndpointKey
     from_version: int | None
     target: RollbackTarget
+    skipped: tuple[RollbackTarget, ...] = ()
     asked_for: str
     alias: str
     steps: tuple[str, ...]
@@ -73,7 +72,9 @@ def plan_rollback(desk: Desk, model: str, environment: str, to: str = LAST_GOOD)
         raise NotFound(f"Nothing serves {key}.", "Deploy a version first.")
     if to == LAST_GOOD:
         _refuse_second_click(desk, key)
-    target = _canary_target(desk, endpoint, to) or _chosen(desk, endpoint, to)
+    target, skipped = _canary_target(desk, endpoint, to), ()
+    if target is None:
+        target, skipped = _chosen(desk, endpoint, to)
     start = (
         "It is warm: the switch takes milliseconds." if target.warm else "It is cold: about 20 s to start it."
     )
@@ -87,6 +88,7 @@ def plan_rollback(desk: Desk, model: str, environment: str, to: str = LAST_GOOD)
         key=key,
         from_version=endpoint.live_version,
         target=target,
+        skipped=skipped,
         asked_for=to,
         alias=desk.settings.environments[environment],
         steps=steps,
@@ -131,7 +133,9 @@ def _carry_out(desk: Desk, plan: RollbackPlan, actor: Actor, operation: Operatio
     slot = endpoint.slot_of(plan.target.version)
     if slot is None or not desk.engine.alive(endpoint, slot):
         with log.step("start") as note:
-            slot, note.detail = _start_cold(desk, endpoint, operation)
+            slot = cold.ready_slot(desk, plan.key, plan.target.version)
+            note.detail = f"slot {slot.name}, answers"
+        endpoint = desk.store.endpoint(plan.key)
     told = messages.rolled_back(operation, actor, plan.alias, slot.artifact, plan.asked_for, desk.engine.name)
     previous = None if slot.name == endpoint.previous else endpoint.previous
     with log.quick("switch") as note:
@@ -152,17 +156,6 @@ def _carry_out(desk: Desk, plan: RollbackPlan, actor: Actor, operation: Operatio
     done = desk.journal.finish_verified(operation, message, seconds, log.take())
     outbox.deliver(desk.ws, desk.outbox, outbox.LEDGER)
     return done
-
-
-def _start_cold(desk: Desk, endpoint: Endpoint, operation: Operation) -> tuple[Slot, str]:
-    artifact = _artifact(desk, endpoint, operation.to_version)
-    tree.check_artifact(artifact)
-    stale = endpoint.slot_of(operation.to_version)
-    name = stale.name if stale else traffic.free_slot(desk, endpoint)
-    if stale is not None:
-        desk.engine.stop(endpoint, stale)
-    slot = traffic.start_in(desk, endpoint, name, operation.to_version, artifact)
-    return slot, smoke.wait_healthy(desk.engine, desk.store.endpoint(endpoint.key), slot)
 
 
 def _failed(desk: Desk, operation: Operation, error: ModelDeskError) -> ModelDeskError:
@@ -192,17 +185,10 @@ def _target(desk: Desk, endpoint: Endpoint, stretch: Served) -> RollbackTarget:
     blocked = ""
     if not warm:
         try:
-            tree.check_artifact(_artifact(desk, endpoint, stretch.version))
+            tree.check_artifact(cold.kept_artifact(desk, endpoint, stretch.version))
         except (IntegrityFailure, Unavailable) as error:
             blocked = error.what
     return RollbackTarget(version=stretch.version, served=stretch, warm=warm, blocked=blocked)
-
-
-def _artifact(desk: Desk, endpoint: Endpoint, version: int) -> Artifact:
-    found = desk.store.artifact_of(endpoint.key, version)
-    if found is None:
-        raise Unavailable(f"v{version} never served {endpoint.key} from here.", "Deploy it instead.")
-    return found
 
 
 def _canary_target(desk: Desk, endpoint: Endpoint, to: str) -> RollbackTarget | None:
@@ -214,7 +200,7 @@ def _canary_target(desk: Desk, endpoint: Endpoint, to: str) -> RollbackTarget | 
     return RollbackTarget(version=endpoint.live_version, served=live, warm=True)
 
 
-def _chosen(desk: Desk, endpoint: Endpoint, to: str) -> RollbackTarget:
+def _chosen(desk: Desk, endpoint: Endpoint, to: str) -> tuple[RollbackTarget, tuple[RollbackTarget, ...]]:
     earlier = _earlier(desk, endpoint)
     if to == LAST_GOOD:
         return _last_good(desk, endpoint, earlier)
@@ -229,16 +215,20 @@ def _chosen(desk: Desk, endpoint: Endpoint, to: str) -> RollbackTarget:
     chosen = _target(desk, endpoint, stretch)
     if chosen.blocked:
         raise IntegrityFailure(f"v{version} cannot serve: {chosen.blocked}", "Choose another version.")
-    return chosen
+    return chosen, ()
 
 
-def _last_good(desk: Desk, endpoint: Endpoint, earlier: tuple[Served, ...]) -> RollbackTarget:
+def _last_good(
+    desk: Desk, endpoint: Endpoint, earlier: tuple[Served, ...]
+) -> tuple[RollbackTarget, tuple[RollbackTarget, ...]]:
     """The newest good one that can serve; looked at one by one, since hashing a cold one takes time."""
-    why = []
+    why, skipped = [], []
     for stretch in earlier:
         target = _target(desk, endpoint, stretch) if stretch.good else None
         if target is not None and not target.blocked:
-            return target
+            return target, tuple(skipped)
+        if target is not None:
+            skipped.append(target)
         why.append(f"v{stretch.version}: {target.blocked if target else 'was rolled back'}")
     raise NotFound(
         f"No earlier version of {endpoint.key} served well{f' ({chr(59).join(why)})' if why else ''}.",

@@ -113,6 +113,22 @@ def own_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(file for file in folder.glob("*.parquet") if _OURS.match(file.name)))
 
 
+def count_of(folder: Path, version: int) -> int:
+    """How many answers of ``version`` servers have logged."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    total = 0
+    for file in own_files(folder):
+        try:
+            versions = pq.read_table(file, columns=["model_version"])["model_version"]
+        except (pa.ArrowException, OSError):
+            continue  # a damaged file is Drift's finding
+        total += pc.sum(pc.equal(versions, str(version))).as_py() or 0
+    return total
+
+
 def prune(folder: Path, keep_days: int, today: date) -> int:
     """Delete what servers wrote before ``keep_days`` days ago; gives back how many files."""
     oldest = (today - timedelta(days=keep_days)).isoformat()

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from core.deploy import hash as tree
-from core.deploy import leftovers, outbox, paths, processes, served_log, smoke, traffic
+from core.deploy import leftovers, outbox, paths, processes, served_log, smoke, traffic, trials
 from core.deploy.desk import Desk
 from core.deploy.types import Endpoint, EndpointKey, Process, Slot, SlotName
 from core.deploy.witness import Witness
@@ -86,6 +86,7 @@ class Supervisor:
         self._keep_router()
         for said in self._witness.look(endpoints):
             self._say(said)
+        trials.tick(self._desk, self._say, datetime.now(UTC))
         self._tell()
         self._prune(endpoints)
 

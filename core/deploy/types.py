@@ -23,6 +23,8 @@ class OperationKind(StrEnum):
 
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
+    DRILL = "drill"
+    SHADOW = "shadow replay"
 
 
 class OperationState(StrEnum):
@@ -50,6 +52,7 @@ class Health(StrEnum):
     HEALTHY = "healthy"
     FAILED_OVER = "failed over"
     DEGRADED = "degraded"
+    STARTING = "starting"
     DOWN = "down"
     UNKNOWN = "not observed"
 
@@ -201,7 +204,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointStatus:
-    """One endpoint as it is observed now; times in UTC, traffic as shares that sum to 1."""
+    """One endpoint as it is observed now; times in UTC, traffic as shares that sum to 1.
+
+    ``error_rate`` counts answers of 500 and above and lost requests, ``refused_rate`` those of 400 to 499: what a
+    caller did wrong, and with MLflow's server also what the model's own code did.
+    """
 
     key: EndpointKey
     port: int
@@ -216,6 +223,7 @@ class EndpointStatus:
     serving_says: int | None
     requests_per_s: float | None = None
     error_rate: float | None = None
+    refused_rate: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
     per_second: tuple[int, ...] = ()

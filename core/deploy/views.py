@@ -8,29 +8,32 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.deploy.observe import observe
+from core.deploy.outbox import ALIAS
 from core.deploy.types import EndpointKey, EndpointStatus
 from core.errors import ModelDeskError
 
 if TYPE_CHECKING:
-    from core.ledger.state import Freeze, Service, State
+    from core.ledger.state import Freeze, OpenAlert, Service, State
     from core.ledger.types import Record
     from core.workspace import Workspace
 
 MOVES = (
-    "promoted",
-    "deployed",
-    "rolled_back",
-    "traffic_switched",
-    "serving_changed",
-    "operation_failed",
+    "promoted", "deployed", "rolled_back", "traffic_switched", "serving_changed", "operation_failed",
     "alias_moved_outside",
-)
-SIDE_EVENTS = ("freeze_set", "freeze_lifted", "drift_alert_raised", "rollback_reviewed", "alias_reconciled")
+)  # fmt: skip
+SIDE_EVENTS = (
+    "freeze_set", "freeze_lifted", "drift_alert_raised", "rollback_reviewed", "alias_reconciled",
+    "drift_alert_acknowledged", "drift_alert_resolved", "trial_started", "trial_paused", "trial_resumed", "trial_ended",
+    "shadow_replayed", "rollback_drilled",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointView:
-    """One model in one environment. ``live`` is the best that is known: traffic, then alias, then ledger."""
+    """One model in one environment. ``live`` is the best that is known: traffic, then alias, then ledger.
+
+    ``untold`` is why MLflow was not told of the last switch yet ('' before the first try), None when it was.
+    """
 
     key: EndpointKey
     alias: str
@@ -39,6 +42,14 @@ class EndpointView:
     registry_says: int | None
     serving: EndpointStatus | None
     freeze: Freeze | None
+    untold: str | None = None
+    alerts: tuple[OpenAlert, ...] = ()
+    review_due: Record | None = None
+
+    @property
+    def moved_outside(self) -> bool:
+        """True when the alias says something else and no message of ours is on its way to put it right."""
+        return self.in_sync is False and self.untold is None
 
     @property
     def in_sync(self) -> bool | None:
@@ -74,6 +85,8 @@ def endpoint_views(ws: Workspace) -> Views:
     """Every model in every environment where something is or was live; works while MLflow is down."""
     state = ws.ledger.state()
     serving = {status.key: status for status in observe(ws)}
+    waiting = ws.deployments.outbox.pending(ALIAS) if ws.deployments.serves else ()
+    untold = {message.key: message.last_error for message in waiting}
     failure: ModelDeskError | None = None
     aliases: Mapping[str, Mapping[str, int]] = {}
     try:
@@ -82,7 +95,7 @@ def endpoint_views(ws: Workspace) -> Views:
         failure = error
     models = sorted({*aliases, *(model for model, _ in state.services), *(key.model for key in serving)})
     found = (
-        _view(EndpointKey(model, environment), alias, state, aliases, serving)
+        _view(EndpointKey(model, environment), alias, state, aliases, serving, untold)
         for model in models
         for environment, alias in ws.settings.environments.items()
     )
@@ -118,7 +131,16 @@ def what_happened(record: Record) -> str:
             answering = payload["answering_version"]
             return f"{payload['health']}: {f'v{answering}' if answering else 'nothing'} answers (automatic)"
         case "drift_alert_raised":
-            return f"alert: {payload['summary']}"
+            return f"alert ({payload['severity']}): {payload['summary']}"
+        case "rollback_drilled":
+            took = max(payload["seconds"].values(), default=0) * 1000
+            return f"rollback drill {move} and back: {took:.0f} ms, {payload['failed']} requests failed"
+        case "trial_started":
+            return f"{payload['trial']} begun: v{payload['candidate']} beside v{payload['live_version']}"
+        case "trial_ended":
+            return f"trial {payload['outcome']}"
+        case "shadow_replayed":
+            return f"logged requests replayed to v{payload['version']}"
         case _:
             return record.kind.replace("_", " ")
 
@@ -129,7 +151,9 @@ def _view(
     state: State,
     aliases: Mapping[str, Mapping[str, int]],
     serving: Mapping[EndpointKey, EndpointStatus],
+    untold: Mapping[EndpointKey, str],
 ) -> EndpointView:
+    place = (key.model, key.environment)
     decided = state.live(key.model, key.environment)
     says = aliases.get(key.model, {}).get(alias)
     status = serving.get(key)
@@ -141,7 +165,10 @@ def _view(
         decided=decided,
         registry_says=says,
         serving=status,
-        freeze=state.freeze(key.model, key.environment),
+        freeze=state.freeze(*place),
+        untold=untold.get(key),
+        alerts=tuple(a for a in state.alerts.values() if (a.event.model, a.event.environment) == place),
+        review_due=next((r for r in state.reviews_due.values() if (r.model, r.environment) == place), None),
     )
 
 

@@ -9,42 +9,37 @@ from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.palette import MISSING, ago, mark, moment
 from dashboard.parts.confirm import ask
+from dashboard.parts.endpoint import banners, freeze_button, has_banners, status_line, traffic_panel
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.reasoned import show_reasoned
 from dashboard.parts.release import (
     DEPLOY,
-    JOB,
     operation_log,
-    rollback_card,
     said,
+    show_job,
     show_pending,
     show_result,
-    status_line,
     watch_operation,
 )
 from dashboard.parts.reports import report_downloads
+from dashboard.parts.rollback import drill_line, other_targets, rollback_card, show_rollback
+from dashboard.parts.trial import plan_words, shadow_button, trial_choice, trial_section
 from dashboard.services import releases
 
 page_header("Deploy", "What serves now, and the way back.")
 views = services.endpoint_views()
 now = datetime.now(UTC)
 
-if views.failure:
-    show_failure(views.failure)
-    age = ago(views.known_at, now)
-    way = (
-        "Rolling back to a warm version still works."
-        if releases.has_engine()
-        else "This workspace moves the MLflow alias alone, so a rollback waits until MLflow answers."
+if not views.endpoints and not views.failure:
+    empty_state(
+        "Nothing to deploy yet",
+        "Register a model in MLflow; its versions can then go live here.",
+        icon=":material/rocket_launch:",
     )
-    st.caption(f"Shown is the last known state, newest record {age}. {way}")
+    st.stop()
 if not views.endpoints:
-    if not views.failure:
-        empty_state(
-            "Nothing to deploy yet",
-            "Register a model in MLflow; its versions can then go live here.",
-            icon=":material/rocket_launch:",
-        )
+    show_failure(views.failure)
     st.stop()
 
 by_name = {str(view.key): view for view in views.endpoints}
@@ -57,17 +52,30 @@ chosen = st.selectbox(
 view: EndpointView = by_name[chosen]
 model, environment = view.key.model, view.key.environment
 
+show_job()
 show_result()
-status_line(view)
-rollback_card(view, releases.rollback_plan(model, environment))
-
-running = releases.running_operation(model, environment)
-if running:
-    watch_operation(running)
-elif job := st.session_state.get(JOB):
-    outcome = releases.release_outcome(job)
-    if isinstance(outcome, ModelDeskError):
-        show_failure(outcome)
+alert = st.query_params.get("alert")
+now_side, why_side = st.columns([3, 2], gap="medium") if has_banners(view, alert) else (st.container(), None)
+last = releases.last_operation(model, environment)
+with now_side:
+    status_line(view)
+    rollback_card(view, releases.rollback_plan(model, environment))
+    if views.failure:
+        show_failure(views.failure)
+        way = (
+            "Rolling back to a warm version still works; the registry is brought in line afterwards."
+            if view.serving
+            else "This model moves the MLflow alias alone, so a rollback waits until MLflow answers."
+        )
+        st.caption(f"Shown is the last known state, newest record {ago(views.known_at, now)}. {way}")
+    if last and last.finished_at is None:
+        watch_operation(last.id)
+if why_side:
+    with why_side:
+        banners(view, alert)
+if view.serving:
+    traffic_panel(model, environment, last.finished_at if last else None)
+trial_section(view)
 
 with st.container(border=True, key="deploy_section"):
     st.markdown("#### Deploy a version")
@@ -77,17 +85,32 @@ with st.container(border=True, key="deploy_section"):
     else:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             version = st.selectbox("Version", versions, format_func=said, key=f"version_{model}", width=160)
-            plan = releases.deploy_plan(model, version, environment, view.live)
+            spec = trial_choice(model) if view.serving else None
+            plan = releases.deploy_plan(model, version, environment, view.live, spec)
             st.button(
-                f"Plan v{version} for {environment}",
+                f"Plan v{version} for {environment}"
+                if isinstance(plan, ModelDeskError)
+                else plan_words(plan),
                 icon=":material/rocket_launch:",
                 key="open_deploy",
-                disabled=isinstance(plan, ModelDeskError) or running is not None,
+                disabled=isinstance(plan, ModelDeskError) or bool(last and last.finished_at is None),
                 on_click=ask,
                 args=(DEPLOY, plan),
             )
+            if view.serving:
+                shadow_button(view, version)
+            freeze_button(view)
         if isinstance(plan, ModelDeskError):
             st.caption(f"{plan.what} {plan.way_out}")
+
+other, drill = st.columns(2, gap="medium")
+with other, st.expander("Roll back to another version", icon=":material/history:"):
+    if view.serving:
+        other_targets(view)
+    else:
+        st.caption(f"`rollback {model} --to N` names any version; no engine serves this model here.")
+with drill, st.expander("Rollback drill", icon=":material/fitness_center:", expanded=True):
+    drill_line(view)
 
 st.subheader("All endpoints", anchor=False)
 st.dataframe(
@@ -113,6 +136,9 @@ records = releases.deploy_history(model, environment)
 if not records:
     st.caption(f"The ledger has nothing about {model} in {environment} yet; the first deployment begins it.")
 else:
+    report_downloads(
+        "Incident report", f"incident-{model}-{environment}", services.reports.incident(model, environment)
+    )
     st.dataframe(
         [
             {
@@ -125,11 +151,10 @@ else:
         ],
         hide_index=True,
     )
-    report_downloads(
-        "Incident report", f"incident-{model}-{environment}", services.reports.incident(model, environment)
-    )
-if last := releases.last_operation(model, environment):
+if last and last.finished_at is not None:
     with st.expander("Log of the last operation"):
         operation_log(last)
 
+show_rollback()
 show_pending()
+show_reasoned()

@@ -71,3 +71,20 @@ def test_mlflow_down_shows_the_last_known_state(ws: Workspace) -> None:
     assert not app.exception
     assert "last known state" in words(app)
     assert "v1 live" in words(app)
+
+
+def test_freezing_and_lifting_from_the_page(ws: Workspace) -> None:
+    app = deploy(open_page(), 1)
+    app.button(key="open_freeze").click().run()
+    app.button(key="confirm_reasoned").click().run()
+    assert "Say why" in words(app), "without a reason nothing is done"
+    app.button(key="open_freeze").click().run()
+    app.text_input(key="reasoned_reason").set_value("audit week").run()
+    app.button(key="confirm_reasoned").click().run()
+    assert ws.ledger.state().freeze(MODEL, "production").reason == "audit week"
+    assert app.button(key="open_deploy").disabled is False and "audit week" in words(app)
+    app.button(key="open_lift").click().run()
+    app.text_input(key="reasoned_reason").set_value("it is over").run()
+    app.button(key="confirm_reasoned").click().run()
+    assert "are possible again" in words(app)
+    assert ws.ledger.state().freeze(MODEL, "production") is None
