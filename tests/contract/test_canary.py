@@ -126,6 +126,7 @@ def pages(ws: Workspace) -> dict[str, tuple[str, dict[str, str]]]:
         "drift of a column": ("drift", {"model": MODEL, "column": "sex"}),
         "version": ("version", version),
         "run": ("run", {"run": run_id}),
+        "request": ("request", {"id": next(reversed(tuple(ws.ledger.state().requests)))}),
     }
     for artifact in ws.runs.artifacts(run_id, "evaluation"):
         found[artifact.path] = ("run", {"run": run_id, "artifact": artifact.path})
