@@ -48,6 +48,14 @@ COVERAGE: tuple[Line, ...] = (
             "request_rejected", "request_withdrawn", "request_expired", "commented",
         ),
     ),
+    Line(
+        "Canary and A/B trials, replays without traffic, rollback drills", Recorded.YES,
+        f"{_WHO}; the rules registered before the first outcome, and how it ended",
+        (
+            "trial_started", "trial_paused", "trial_resumed", "trial_ended", "shadow_replayed",
+            "rollback_drilled",
+        ),
+    ),
     Line("Reviews of break-glass rollbacks", Recorded.YES, _WHO, ("rollback_reviewed",)),
     Line("Freezes", Recorded.YES, _WHO, ("freeze_set", "freeze_lifted")),
     Line("Release policies", Recorded.YES, "the text word for word, numbered", ("policy_published",)),

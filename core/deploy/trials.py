@@ -49,6 +49,7 @@ def start(
     desk: Desk, plan: DeployPlan, spec: TrialSpec, actor: Actor, reason: str, key: str | None = None
 ) -> Operation:
     """Give the candidate its first share. Raises what a deployment raises; Conflict when a trial is under way."""
+    access.require(desk.settings, actor, Action.DEPLOY, plan.key.model, plan.key.environment)
     _check(plan, spec)
     if (running := store_of(desk).of(plan.key)) is not None and not _same(desk, running, key):
         raise Conflict(

@@ -18,7 +18,8 @@ import pytest
 from core import views
 from core.access import ROLES, Action, Actor
 from core.audit import log
-from core.deploy import adopt, release, rollback, rollout
+from core.deploy import adopt, drill, release, rollback, rollout, shadow, trials
+from core.deploy.trial import Step, Trial, TrialKind, TrialSpec, TrialState
 from core.deploy.types import EndpointKey, Served
 from core.drift import alerts
 from core.drift.monitor import MonitorReport, Status
@@ -64,6 +65,9 @@ READERS = {
     "core.deploy.automatic.roll_back_for",  # carries out core.deploy.release
     "core.reports.weekly.weekly_report",
     "core.deploy.jobs.start",  # carries out core.deploy.release in a thread
+    "core.deploy.trials.abort",  # asks for roll-back, but needs an endpoint: test_trials.py
+    "core.deploy.trials.advance",  # carries out core.deploy.rollout
+    "core.deploy.trials.finish",  # carries out core.deploy.rollout
     "core.registry.dossier.dossier",
     "core.registry.four_eyes.may_answer",
     "core.registry.four_eyes.check_four_eyes",
@@ -201,6 +205,23 @@ WRITES: dict[str, tuple[Action, Callable[[Workspace, Prepared], object]]] = {
         Action.DEPLOY,
         lambda ws, _: adopt.adopt(ws.deployments, _adopt_plan(ws), KIM),
     ),
+    "core.deploy.trials.start": (
+        Action.DEPLOY,
+        lambda ws, _: trials.start(ws.deployments, _deploy_plan(), TrialSpec(), KIM, "try it"),
+    ),
+    "core.deploy.trials.pause": (
+        Action.DEPLOY,
+        lambda ws, _: trials.pause(ws.deployments, _trial(), KIM, "wait"),
+    ),
+    "core.deploy.trials.resume": (
+        Action.DEPLOY,
+        lambda ws, _: trials.resume(ws.deployments, _trial(), KIM, "go on"),
+    ),
+    "core.deploy.drill.drill": (
+        Action.ROLL_BACK,
+        lambda ws, _: drill.drill(ws.deployments, _drill_plan(), KIM),
+    ),
+    "core.deploy.shadow.replay": (Action.DEPLOY, lambda ws, _: shadow.replay(ws.deployments, KEY, 99, KIM)),
     "core.drift.alerts.record_findings": (
         Action.MONITOR,
         lambda ws, _: alerts.record_findings(ws, [MonitorReport(**PLACE, status=Status.OK, reason="")], KIM),
@@ -335,6 +356,17 @@ def _deploy_plan() -> rollout.DeployPlan:
         key=KEY, from_version=1, to_version=99, alias="champion", share=100, warm=False, allow_code=False,
         expects=None, steps=(),
     )  # fmt: skip
+
+
+def _trial() -> Trial:
+    return Trial(
+        id="t-1", key=KEY, kind=TrialKind.CANARY, state=TrialState.RUNNING, live=1, candidate=99, shares=(10,),
+        past=(Step(share=10, since=TOMORROW),), baseline={}, started_at=TOMORROW, by=OPAL,
+    )  # fmt: skip
+
+
+def _drill_plan() -> drill.DrillPlan:
+    return drill.DrillPlan(key=KEY, live=1, target=99, warm=False)
 
 
 def _adopt_plan(ws: Workspace) -> adopt.AdoptPlan:
