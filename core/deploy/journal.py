@@ -26,7 +26,7 @@ from core.deploy.types import (
     SlotName,
     Step,
 )
-from core.errors import Conflict
+from core.errors import Conflict, NotFound
 
 _ops = db.operations
 
@@ -53,12 +53,15 @@ class Journal:
     def begin(self, intent: Intent) -> Operation:
         """Open an operation, or give back the one that already ran under the same key (``repeated``).
 
-        Raises Conflict when another operation runs, or when live is not what was expected.
+        Raises Conflict when another operation runs, or when live is not what was expected, and NotFound when
+        nothing was ever deployed there.
         """
         with self._database.writing() as connection:
             if intent.idempotency_key and (earlier := _by_key(connection, intent.idempotency_key)):
                 return replace(_same_or_conflict(earlier, intent), repeated=True)
-            endpoint = read_endpoints(connection, intent.key)[0]
+            endpoint = next(iter(read_endpoints(connection, intent.key)), None)
+            if endpoint is None:
+                raise NotFound(f"Nothing was ever deployed at {intent.key}.", "Deploy a version there first.")
             _make_way(connection, intent)
             _check_expected(connection, endpoint, intent)
             owner = processes.this_process()

@@ -84,7 +84,9 @@ class TrialStore:
 
     def _read(self, query: sa.Select[Any]) -> tuple[Trial, ...]:
         with self._database.reading() as connection:
-            rows = [] if connection is None else connection.execute(query).scalars().all()
+            # A database from before there were trials gets their table with its next write.
+            known = connection is not None and sa.inspect(connection).has_table(_table.name)
+            rows = connection.execute(query).scalars().all() if known else []
         return tuple(map(_trial, rows))
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from core.deploy.database import DeployDatabase
+from core.deploy.database import DeployDatabase, trials
 from core.deploy.journal import Intent, Journal, Message
 from core.deploy.outbox import Outbox
 from core.deploy.store import Store
+from core.deploy.trial_store import TrialStore
 from core.deploy.types import Artifact, EndpointKey, OperationKind, OperationState, Slot, SlotName
-from core.errors import Conflict
+from core.errors import Conflict, NotFound
 
 KEY = EndpointKey("risk", "production")
 
@@ -46,6 +48,20 @@ def test_one_of_many_begins(database: DeployDatabase) -> None:
     with ThreadPoolExecutor(8) as pool:
         won = [result for result in pool.map(begin, range(8)) if result]
     assert len(won) == 1
+
+
+def test_nothing_is_done_where_nothing_was_ever_deployed(database: DeployDatabase) -> None:
+    elsewhere = replace(intent(), key=EndpointKey("other", "staging"))
+    with pytest.raises(NotFound, match="Nothing was ever deployed at other/staging"):
+        Journal(database).begin(elsewhere)
+
+
+def test_a_database_from_before_there_were_trials_has_none(database: DeployDatabase) -> None:
+    with database.writing() as connection:
+        trials.drop(connection)
+    older = DeployDatabase(database.url)
+    assert TrialStore(older).of(KEY) is None
+    assert TrialStore(older).open_trials() == ()
 
 
 def test_a_rollback_takes_over_and_the_late_promote_changes_nothing(database: DeployDatabase) -> None:

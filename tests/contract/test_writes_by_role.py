@@ -18,7 +18,8 @@ import pytest
 from core import views
 from core.access import ROLES, Action, Actor
 from core.audit import log
-from core.deploy import adopt, release, rollback, rollout, shadow, trials
+from core.deploy import adopt, drill, release, rollback, rollout, shadow, trials
+from core.deploy.drill import DrillPlan
 from core.deploy.trial import Step, Trial, TrialKind, TrialSpec, TrialState
 from core.deploy.types import EndpointKey, Served
 from core.drift import alerts
@@ -65,8 +66,6 @@ READERS = {
     "core.deploy.automatic.roll_back_for",  # carries out core.deploy.release
     "core.reports.weekly.weekly_report",
     "core.deploy.jobs.start",  # carries out core.deploy.release in a thread
-    "core.deploy.drill.drill",  # asks for roll-back, but needs an endpoint: the stories on call run it
-    "core.deploy.trials.abort",  # asks for roll-back, but needs an endpoint: test_trials.py
     "core.deploy.trials.advance",  # carries out core.deploy.rollout
     "core.deploy.trials.finish",  # carries out core.deploy.rollout
     "core.registry.dossier.dossier",
@@ -217,6 +216,14 @@ WRITES: dict[str, tuple[Action, Callable[[Workspace, Prepared], object]]] = {
     "core.deploy.trials.resume": (
         Action.DEPLOY,
         lambda ws, _: trials.resume(ws.deployments, _trial(), KIM, "go on"),
+    ),
+    "core.deploy.trials.abort": (
+        Action.ROLL_BACK,
+        lambda ws, _: trials.abort(ws.deployments, _trial(), KIM, "bad"),
+    ),
+    "core.deploy.drill.drill": (
+        Action.ROLL_BACK,
+        lambda ws, _: drill.drill(ws.deployments, DrillPlan(key=KEY, live=1, target=99, warm=False), KIM),
     ),
     "core.deploy.shadow.replay": (Action.DEPLOY, lambda ws, _: shadow.replay(ws.deployments, KEY, 99, KIM)),
     "core.drift.alerts.record_findings": (
