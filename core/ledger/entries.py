@@ -105,6 +105,17 @@ class Entries(MutableMapping[Any, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def is_what(self, told: Mapping[Any, Any]) -> bool:
+        """Whether these are the same entries in the same order; what is unread is compared as text, which is quick.
+
+        Raises IntegrityFailure for an entry that cannot be read.
+        """
+        return list(self) == list(told) and all(self._is(key, value) for key, value in told.items())
+
+    def _is(self, key: Any, value: Any) -> bool:
+        own = self._values[key]
+        return (isinstance(own, _Text) and own.text == _written(self._name, value)) or self[key] == value
+
     def copy(self) -> Entries:
         """A mapping of its own with the same entries, still unread where they were."""
         return Entries(self._name, dict(self._values))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from core.ledger import alert_events
@@ -45,6 +46,7 @@ def _copied(table: Any) -> MutableMapping[Any, Any]:
     return table.copy()
 
 
+_TAKEN_BACK = attrgetter("taken_back")
 _CLOSINGS = {
     "request_rejected": "rejected",
     "request_withdrawn": "withdrawn",
@@ -134,7 +136,7 @@ class _Fold:
             ended = replace(earlier[-1], until=service.since, taken_back=taken_back)
             earlier = (*earlier[:-1], ended)
         # A version that is promoted again after having been taken back got a new, deliberate chance.
-        if not taken_back:
+        if not taken_back and any(map(_TAKEN_BACK, earlier)):
             earlier = tuple(
                 replace(item, taken_back=False) if item.version == service.version else item
                 for item in earlier

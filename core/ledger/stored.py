@@ -111,7 +111,7 @@ def state_problems(stored: State, told: State) -> tuple[Problem, ...]:
 
 def _same(one: Any, other: Any) -> bool:
     try:
-        return list(one) == list(other) and all(one[key] == other[key] for key in one)
+        return one.is_what(other)
     except IntegrityFailure:
         return False
 
