@@ -95,7 +95,8 @@ class EmbeddedEngine:
 
     def ask(self, endpoint: Endpoint, payload: Any, timeout_s: float) -> Answer:
         """One request through the router."""
-        return scoring.over_loopback(endpoint.port, payload, timeout_s)
+        own = {scoring.MARK: haproxy.own_word(self.folder)}
+        return scoring.over_loopback(endpoint.port, payload, timeout_s, own)
 
     def stop(self, endpoint: Endpoint, slot: Slot) -> None:
         """End the slot's process and remove its socket."""
@@ -137,7 +138,7 @@ class EmbeddedEngine:
 
     def write_config(self, endpoints: tuple[Endpoint, ...]) -> bool:
         """The desired state on disk, whole or not at all; True when it differs from what was there."""
-        text = haproxy.render(endpoints, self.folder)
+        text = haproxy.render(endpoints, self.folder, haproxy.own_word(self.folder))
         if self._config.is_file() and self._config.read_text(encoding="utf-8") == text:
             return False
         draft = self._config.with_suffix(f".{uuid.uuid4().hex[:8]}.tmp")

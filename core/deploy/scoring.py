@@ -13,7 +13,8 @@ from core.deploy.types import Answer
 from core.errors import Unavailable
 
 # What the desk asks itself is no patient's request: the prediction log leaves it out.
-CHECK = {"X-Model-Desk": "check"}
+MARK = "X-Model-Desk"
+CHECK = {MARK: "check"}
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core import access
 from core.access import Action, Actor
 from core.deploy import messages, outbox, paths, rollout, traffic
-from core.deploy.bake import since
+from core.deploy.bake import refused_since, since
 from core.deploy.canary_analysis import judge_traffic
 from core.deploy.journal import Intent
 from core.deploy.trial import (
@@ -307,7 +307,7 @@ def _arms(desk: Desk, trial: Trial, endpoint: Endpoint) -> dict[int, ArmTraffic]
         requests, failed = since(begin, now)
         # MLflow answers 400 when a model's own code fails; both versions get the same callers, so a bad request
         # of theirs counts alike.
-        failed += now.status_4xx - (begin.status_4xx if now.requests >= begin.requests else 0)
+        failed += refused_since(begin, now)
         times = sorted(
             r.milliseconds
             for r in recent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from core.deploy.ab_outcomes import AbVerdict
 from core.deploy.drill import drill, is_overdue, last_drill, plan_drill
 from core.deploy.model_files import example_request
 from core.deploy.shadow import replay
+from core.deploy.smoke import Failed
 from core.deploy.trial import OutcomeRules, TrafficRules, Trial, TrialKind, TrialSpec, TrialState
 from core.deploy.types import EndpointKey
 from core.errors import BadInput, Conflict, NotFound, Refused
@@ -170,6 +172,50 @@ def test_a_candidate_that_fails_requests_is_taken_back_by_rule(ws: Workspace, ac
     assert set(route(ws, range(20)).values()) == {2}
     ended = ws.ledger.records(model=MODEL, kinds=("trial_ended",))[-1]
     assert "by the trial's rules" in ended.actor.printed_name
+
+
+def test_a_version_that_answers_400_where_the_one_before_did_not_goes_back(
+    ws: Workspace, actor: Actor
+) -> None:
+    """Callers' own bad requests are 400 too, before as well as after: what counts is that there are more."""
+    baking = ws.settings.deploy.model_copy(update={"bake_s": 60.0})
+    patient = Workspace(ws.settings.model_copy(update={"deploy": baking}))
+    port, columns, stop = ws.deployments.store.endpoint(KEY).port, columns_of(ws), threading.Event()
+    rows = [[5000.0, 20.0, 90.0, 600.0], ["no number", 20.0, 90.0, 600.0]]
+
+    def call() -> None:
+        while not stop.wait(0.02):
+            for row in (rows[0], rows[0], rows[0], rows[1]):
+                body = {"dataframe_split": {"columns": columns, "data": [row]}}
+                scoring.over_loopback(port, body, 20)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    try:
+        plan = release.plan_deploy(patient, MODEL, FAILS, KEY.environment, allow_code=True)
+        with pytest.raises(Failed, match=r"answered with 4xx, before it 2\d\.\d% of .* traffic went back"):
+            release.carry_out(patient, plan, actor, "looks well")
+    finally:
+        stop.set()
+        caller.join()
+    assert set(route(ws, range(5)).values()) == {2}
+
+
+def test_nobody_outside_stays_out_of_the_log(ws: Workspace) -> None:
+    endpoint, columns = ws.deployments.store.endpoint(KEY), columns_of(ws)
+
+    def body(radius: float) -> dict[str, object]:
+        return {"dataframe_split": {"columns": columns, "data": [[radius, 20.0, 90.0, 600.0]]}}
+
+    assert ws.deployments.engine.ask(endpoint, body(13.125), 20).status == 200
+    for number, claim in enumerate(("check", "", "true", "check, check")):
+        headers = {scoring.MARK: claim, "X-Request-Id": f"outside-{number}"}
+        assert scoring.over_loopback(endpoint.port, body(15.5), 20, headers).status == 200
+    wait_until(lambda: logged(ws)["request_id"].str.startswith("outside-").sum() == 4)
+    found = logged(ws)[columns[0]]
+    assert (found == 15.5).sum() == 4 and (
+        found == 13.125
+    ).sum() == 0  # the desk's own is no patient's request
 
 
 def test_an_ab_test_is_judged_by_labels_that_came_late(ws: Workspace, actor: Actor) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.deploy.bake import judge_refused
 from core.deploy.canary_analysis import judge_traffic, wilson_low
 from core.deploy.trial import ArmTraffic, Judgement, TrafficRules
 
@@ -50,3 +51,26 @@ def test_wilson_is_a_lower_bound(of: int, data: st.DataObject) -> None:
 def test_wilson_known_value() -> None:
     # Brown, Cai, DasGupta (2001): 10 of 100 at 95 % has the Wilson interval 0.0552 to 0.1744.
     assert wilson_low(10, 100, z=1.96) == pytest.approx(0.0552, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "judgement"),
+    [
+        ((300, 0), (40, 0), Judgement.CONTINUE),
+        ((300, 0), (40, 2), Judgement.CONTINUE),  # two bad requests are callers' business
+        ((300, 90), (40, 14), Judgement.CONTINUE),  # callers that send bad rows did so before
+        ((300, 0), (40, 3), Judgement.PAUSE),
+        ((300, 0), (40, 12), Judgement.ABORT),
+        ((300, 0), (6, 6), Judgement.ABORT),
+        ((300, 90), (300, 120), Judgement.PAUSE),
+        ((300, 90), (300, 240), Judgement.ABORT),
+        ((0, 0), (40, 40), Judgement.PAUSE),  # nothing to compare with: no ground to go back on
+        ((20, 0), (40, 12), Judgement.PAUSE),  # of twenty, up to a quarter may have been chance
+    ],
+)
+def test_answers_of_400_are_held_against_those_before(
+    before: tuple[int, int], now: tuple[int, int], judgement: Judgement
+) -> None:
+    found = judge_refused(*(ArmTraffic(requests=of, failed=failed) for of, failed in (before, now)))
+    assert found[0] is judgement and str(now[0]) in found[1]
+    assert ("not clear" in found[1]) == (judgement is Judgement.PAUSE)
