@@ -100,12 +100,16 @@ def test_c4_to_c8_register_ask_wait_release_and_back(store: ModelStore) -> None:
     assert asked["request_id"] == repeated["request_id"] and asked["request_id"] in asked["url"]
     pending = desk(store, "promote", "risk", "--version", number, code=5)
     assert asked["request_id"] in pending.stderr and "/request?id=" in pending.stderr
+    held = desk(store, "deploy", "risk", "--version", number, code=5)
+    assert asked["url"] in held.stderr and held.stdout == ""
     started = time.monotonic()
     waited = read(store, "approval", "wait", f"risk/{number}", "--timeout", "0.5", "--every", "0.1", code=5)
     assert waited["state"] == "open" and time.monotonic() - started < 60
     policy = store.folder.parent / "policy.yaml"
     policy.write_text(POLICY.replace("0.8", "0.79"))
     assert "stale" in desk(store, "promote", "risk", "--version", number, code=5).stderr
+    stale = desk(store, "deploy", "risk", "--version", number, code=5).stderr
+    assert "stale" in stale and "policy" in stale
     policy.unlink()
     settings = store.folder.parent / "modeldesk.toml"
     settings.write_text(SETTINGS.replace('policy = "policy.yaml"\n', ""))
