@@ -23,9 +23,10 @@ from core.access import Actor, local_actor
 from core.deploy import release, smoke
 from core.deploy.model_files import example_request
 from core.deploy.types import EndpointKey
+from core.deploy.views import endpoint_views
 from core.ledger.alert_events import DriftAlertRaised
 from core.ledger.events import FreezeLifted
-from core.workspace import Workspace
+from core.workspace import Workspace, open_workspace
 from tests.browser.conftest import ROOT, running
 from tests.deploy_workspace import MODEL, make_workspace, stop_all, wait_until
 
@@ -34,6 +35,8 @@ expect.set_options(timeout=20_000)
 KEY = EndpointKey(MODEL, "production")
 PAGE = f"/deploy?model={MODEL}&environment=production"
 ALERT = "a1b2c3"
+CACHED_S = 3.1
+"""What the page read before is shown for three seconds, and was read by the story before."""
 
 
 @pytest.fixture(scope="module")
@@ -241,21 +244,24 @@ def test_o7_with_mlflow_down_a_warm_rollback_works_and_the_alias_follows(
     store = ws.root / "mlflow" / "mlflow.db"
     away = store.with_name("away.db")
     store.rename(away)
+    store.mkdir()  # so that nobody makes a new, empty store in its place and keeps it open
     try:
-        time.sleep(3.1)  # what was read before is shown for three seconds
+        time.sleep(CACHED_S)
+        # The browser's own start depends on what else runs, so the bound is on what the page waits for.
         begin = time.monotonic()
+        views = endpoint_views(open_workspace(ws.root))
+        assert views.failure and views.known_at and time.monotonic() - begin < 5
         page = open_tab(url).open(PAGE)
         expect(
             page.get_by_text(re.compile("Shown is the last known state, newest record .* ago"))
         ).to_be_visible()
-        # A cold browser tab beside other tests is in this time; alone the page says it within 5 s.
-        assert time.monotonic() - begin < 40
         page.get_by_role("button", name="Roll back to v2").first.click()
         page.get_by_role("dialog").get_by_role("button", name="Roll back to v2").click()
         expect(page.get_by_text(re.compile("is v2, confirmed by reading it back"))).to_be_visible()
         assert says(ws) == 2
         assert ws.deployments.outbox.pending("alias")
     finally:
+        store.rmdir()
         away.rename(store)
     assert release.tell(ws) == ()
     assert ws.registry.model(MODEL).aliases["champion"] == 2
@@ -266,6 +272,7 @@ def test_o8_an_alias_moved_outside_is_red_and_one_click_more(
 ) -> None:
     put_back(ws, 3)
     ws.registry.set_alias(MODEL, "champion", 1, expected=3)
+    time.sleep(CACHED_S)
     page = open_tab(url).open(PAGE)
     expect(
         page.get_by_text(re.compile("was moved outside Model Desk.* MLflow says v1, but v3 serves"))
