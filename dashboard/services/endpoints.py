@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 def endpoint_views() -> Views:
     """Every endpoint as decided, mirrored and serving; with MLflow down, what the ledger last recorded."""
-    return _endpoint_views(workspace())
+    ws = workspace()
+    # The way back is planned from what is decided now: what is live must not be of before a switch elsewhere.
+    decided = tuple((str(endpoint.key), endpoint.epoch) for endpoint in ws.deployments.store.endpoints())
+    return _endpoint_views(ws, decided, ws.ledger.state().seq)
 
 
 @st.cache_data(ttl=3, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
-def _endpoint_views(ws: Workspace) -> Views:
+def _endpoint_views(ws: Workspace, decided: tuple[tuple[str, int], ...], events: int) -> Views:
     from core.deploy.views import endpoint_views
 
     return endpoint_views(ws)
