@@ -38,7 +38,9 @@ class Hand:
         self.cell_at(self._names().index(text), 0)
 
     def cell_at(self, column: int, row: int) -> None:
-        box = self.page.locator('[data-testid="stDataFrame"]').first.bounding_box()
+        table = self.page.locator('[data-testid="stDataFrame"]').first
+        expect(table).to_be_visible()
+        box = table.bounding_box()
         lefts = {0: 17, 1: 100, 3: 370}
         self.page.mouse.click(box["x"] + lefts[column], box["y"] + 50 + 33 * row)
         self.clicks += 1
@@ -152,9 +154,13 @@ def test_a8_a_metric_over_the_versions_of_a_model(hand: Hand) -> None:
     expect(hand.page.locator('[data-testid="stPlotlyChart"]').first).to_be_visible()
 
 
-def test_a9_the_same_view_elsewhere_and_as_files(hand: Hand, open_tab, app: str, triage: RunTable) -> None:
+def test_a9_the_same_view_elsewhere_and_as_files(
+    hand: Hand, open_tab, app: str, demo_session_copy: Path
+) -> None:
+    found = open_workspace(demo_session_copy).runs.search("triage", "metrics.auroc > 0.98")
     hand.menu("Experiments")
     hand.search("metrics.auroc > 0.98")
+    shown(hand, len(found))
     hand.page.wait_for_function(
         "location.search.includes('auroc') && location.search.includes('experiment=triage')"
     )

@@ -24,7 +24,8 @@ from core.errors import BadInput, Conflict, Unavailable
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 BUILD = f"""
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
 from datetime import datetime
 from pathlib import Path
 from core.demo.create import create
