@@ -44,7 +44,9 @@ def parse(data: bytes, source: str, model: type[Model], what: str) -> Model:
 
 
 def _explain(error: ValidationError, text: str, source: str, what: str) -> tuple[str, str]:
-    first = error.errors()[0]
+    found = error.errors()
+    # A mistyped key also leaves the meant one missing: the key that stands in the file is named.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     location = [part for part in first["loc"] if part != "[key]"]
     key = _said(location)
     unknown = first["type"] == "extra_forbidden"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
+from mlflow import MlflowClient
 
 from core.access import Actor
 from core.ledger.events import ApprovalSigned, Promoted
@@ -259,3 +261,25 @@ def test_what_no_commit_holds_is_not_reproducible(desk: Desk, tmp_path: Path) ->
     verdict, said = lineage_verdict(uncommitted, runs[3])
     assert verdict == "INCONCLUSIVE" and "perhaps its own lock was never committed" in said
     assert lineage_verdict(desk.workspace, None)[0] == "INCONCLUSIVE"
+
+
+def test_the_lineage_gate_fails_what_only_a_working_tree_holds(desk: Desk, tmp_path: Path) -> None:
+    """A data hash makes the execution certain: then an uncommitted lock, or other data than it names, fails."""
+    copy = tmp_path / "copy"
+    shutil.copytree(desk.root, copy, symlinks=True)
+    ws, client = open_workspace(copy), MlflowClient(f"sqlite:///{copy}/mlflow/mlflow.db")
+    run_id = ws.registry.version("risk", 3).run_id
+    stage = yaml.safe_load((copy / "project" / "dvc.lock").read_text())["stages"]["train"]
+    clean, model = (
+        next(file["md5"] for file in stage[part] if file["path"] == path)
+        for part, path in (("deps", "clean.csv"), ("outs", "model.pkl"))
+    )
+    client.set_tag(run_id, "data.hash", clean)
+    assert lineage_verdict(ws, run_id)[0] == "PASS"
+    client.set_tag(run_id, "data.hash", model)
+    verdict, said = lineage_verdict(open_workspace(copy), run_id)
+    assert verdict == "FAIL" and "training data is none of what dvc.lock records" in said
+    client.set_tag(run_id, "data.hash", clean)
+    subprocess.run(["git", "reset", "-q", "--soft", "HEAD~1"], cwd=copy / "project", check=True)
+    verdict, said = lineage_verdict(open_workspace(copy), run_id)
+    assert verdict == "FAIL" and said.endswith("ran on code, params or data that no commit's dvc.lock holds")

@@ -71,19 +71,23 @@ def test_a_value_that_tells_a_small_count_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("gate", "said"),
     [
-        ("{metric: sensitivity, by: site}", "min and/or max"),
-        ("{metric: sensitivity, by: site, min: 0.5, rows: 5}", "greater than or equal to 11"),
         (
-            "{metric: sensitivity, site: x, min: 0.5}",
-            "line 5: 'tiers[0].subgroups[0].site' is not a known key",
+            "{metric: sensitivity, by: site}",
+            "'tiers[0].subgroups[0]' is wrong: a subgroup gate has min and/or max.",
         ),
+        (
+            "{metric: sensitivity, by: site, min: 0.5, rows: 5}",
+            "'tiers[0].subgroups[0].rows' is wrong: Input should be greater than or equal to 11.",
+        ),
+        ("{metric: sensitivity, site: x, min: 0.5}", "'tiers[0].subgroups[0].site' is not a known key."),
+        ("{metric: sensitivity, min: 0.5}", "'tiers[0].subgroups[0].by' is wrong: Field required."),
     ],
 )
 def test_a_wrong_subgroup_gate_names_line_and_key(gate: str, said: str) -> None:
     text = f"tiers:\n  - name: high\n    models: [risk]\n    subgroups:\n      - {gate}\n"
     with pytest.raises(BadSettings) as error:
         parse_policy(text.encode(), "policy.yaml")
-    assert said in str(error.value) or "by" in str(error.value)
+    assert error.value.what == f"policy.yaml, line 5: {said}"
 
 
 def test_staging_and_production_may_have_different_rules(tmp_path: Path) -> None:
