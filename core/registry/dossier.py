@@ -9,7 +9,16 @@ from core.access import Action, Actor, decide
 from core.errors import ModelDeskError, Refused
 from core.registry.four_eyes import refusal_to_sign
 from core.registry.queue import judged_or_open
-from core.registry.requests import APPROVED, CHANGES, OPEN, Judgement, find_request, gate_results
+from core.registry.requests import (
+    APPROVED,
+    CHANGES,
+    OPEN,
+    Judgement,
+    champion_seen,
+    find_request,
+    gate_results,
+    newest_request,
+)
 
 if TYPE_CHECKING:
     from core.compare.types import Verdict
@@ -52,6 +61,15 @@ class Dossier:
     history: tuple[Record, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """A version judged now, before anybody asks; a text says why there is nothing to show."""
+
+    champion: int | None
+    verdicts: tuple[Verdict, ...] | str
+    gates: tuple[GateLine, ...] | str
+
+
 def dossier(ws: Workspace, request_id: str, actor: Actor) -> Dossier:
     """The request as ``actor`` sees it. Raises NotFound for an unknown request."""
     from core.registry.catalogue import entry
@@ -79,19 +97,63 @@ def dossier(ws: Workspace, request_id: str, actor: Actor) -> Dossier:
 
 def against_champion(ws: Workspace, request_id: str) -> tuple[Verdict, ...] | str:
     """The candidate against what was live when it was requested, by paired test rows; or why not."""
+    opened = find_request(ws, request_id).opened
+    return _against(ws, opened.model, opened.version, opened.champion, opened.environment)
+
+
+def outlook(ws: Workspace, model: str, version: int, environment: str) -> Outlook:
+    """What a request would say if it were opened now; nothing is recorded. Raises NotFound and Unavailable."""
+    champion = champion_seen(ws, ws.ledger.state(), model, version, environment)
+    return Outlook(
+        champion=champion,
+        verdicts=_against(ws, model, version, champion, environment),
+        gates=_gates_now(ws, model, version, champion, environment),
+    )
+
+
+def _against(
+    ws: Workspace, model: str, version: int, champion: int | None, environment: str
+) -> tuple[Verdict, ...] | str:
     from core.compare.engine import compare
 
-    opened = find_request(ws, request_id).opened
-    if opened.champion is None:
-        return f"Nothing of {opened.model} was live in {opened.environment}, so there is nothing to compare with."
-    if opened.champion == opened.version:
+    if champion is None:
+        return f"Nothing of {model} was live in {environment}, so there is nothing to compare with."
+    if champion == version:
         return "This version is live already."
     try:
-        return compare(
-            ws, [f"version:{opened.model}/{opened.version}"], f"version:{opened.model}/{opened.champion}"
-        ).verdicts
+        return compare(ws, [f"version:{model}/{version}"], f"version:{model}/{champion}").verdicts
     except ModelDeskError as error:
         return error.what
+
+
+def _gates_now(
+    ws: Workspace, model: str, version: int, champion: int | None, environment: str
+) -> tuple[GateLine, ...] | str:
+    """The gates on a candidate; of what is live those it was released with, for it is its own champion now."""
+    from core.registry.gates import evaluate_version
+    from core.registry.policy import policy_of
+
+    if champion == version:
+        request = newest_request(ws, model, version, environment)
+        return gate_lines(judged_or_open(ws, request)) if request else "It went live without a request."
+    try:
+        policy = policy_of(ws)
+        tier = policy.tier(model, environment) if policy else None
+        if tier is None:
+            return f"No policy rules {environment}, so nothing is checked."
+        results = evaluate_version(ws, tier, model, version, champion)
+    except ModelDeskError as error:
+        return error.what
+    return tuple(
+        GateLine(
+            name=result.name,
+            verdict=str(result.verdict),
+            value=result.value,
+            threshold=result.threshold,
+            reason=result.reason,
+        )
+        for result in results
+    )
 
 
 def gate_lines(found: Judgement) -> tuple[GateLine, ...]:

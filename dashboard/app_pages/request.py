@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.errors import ModelDeskError
 from dashboard import services
+from dashboard.parts import judged
 from dashboard.parts import request as parts
 from dashboard.parts.answers import show_answer, show_dialog
 from dashboard.parts.failure import show_failure
@@ -74,9 +75,14 @@ with evidence:
     verdicts = requests.against_champion(request_id)
     against = f"Against v{opened.champion}, live in {opened.environment}" if opened.champion else "Metrics"
     with st.container(gap="xsmall", key="delta"):
-        parts.delta_table(f"**{against}**{parts.paired_rows(verdicts)}", found, verdicts)
+        judged.delta_table(
+            f"**{against}**{judged.paired_rows(verdicts)}",
+            opened.evidence.get("metrics", {}),
+            (opened.version, opened.champion),
+            verdicts,
+        )
     with st.container(gap="xsmall", key="gates"):
         st.markdown("**Checks of the policy**")
-        parts.gate_table(found)
+        judged.gate_table(found.gates, opened.champion)
 show_dialog(found)
 show_pending()

@@ -4,12 +4,13 @@ import streamlit as st
 
 from core.errors import ModelDeskError
 from dashboard import services
-from dashboard.palette import MISSING, moment, number, short_hash, signed
+from dashboard.palette import MISSING, moment, short_hash
 from dashboard.parts.answers import show_answer
 from dashboard.parts.asking import release_actions, show_ask_dialog
 from dashboard.parts.evidence import evidence_section
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.judged import outlook_section
 from dashboard.parts.marks import status_badge
 from dashboard.parts.release import show_pending, show_result
 from dashboard.parts.reports import report_downloads
@@ -22,7 +23,6 @@ if not model or not wanted.isdigit():
     st.stop()
 try:
     entry = services.version(model, int(wanted))
-    champion = services.champion(model)
 except ModelDeskError as error:
     page_header("Model version", "One version in full.")
     show_failure(error)
@@ -70,39 +70,30 @@ for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=
     column.caption(label)
     column.text(value)
 
+# Filled last: pairing test rows takes longest, and nothing else waits for it.
+judgement = st.container(key="judgement")
+
 evidence_section(model, found.version)
 
 left, right = st.columns(2, gap="medium")
 with left:
-    st.subheader("Against production", anchor=False)
-    if champion is None:
-        st.caption("Nothing is in production, so there is nothing to compare with.")
-    elif champion.version.version == found.version:
-        st.caption("This version is in production.")
-    base = champion.metrics if champion else {}
-    st.dataframe(
-        [
-            {
-                "Metric": name,
-                f"v{found.version}": number(value),
-                f"production (v{champion.version.version})" if champion else "production": number(
-                    base.get(name)
-                ),
-                "Difference": signed(value - base[name]) if name in base else MISSING,
-            }
-            for name, value in sorted(entry.metrics.items())
-        ],
-        hide_index=True,
-    )
-    if champion and champion.version.version != found.version:
-        st.page_link(
-            "app_pages/compare.py",
-            label="Is it really better? Compare on the same test rows",
-            icon=":material/compare_arrows:",
-            query_params={
-                "runs": f"version:{model}/{found.version}",
-                "baseline": f"version:{model}/{champion.version.version}",
-            },
+    st.subheader("Decisions", anchor=False)
+    records = services.version_history(model, found.version)
+    if not records:
+        st.caption("The ledger has no decision about this version.")
+    else:
+        st.dataframe(
+            [
+                {
+                    "When": moment(record.at),
+                    "What": record.kind.replace("_", " "),
+                    "Where": record.environment or MISSING,
+                    "Who": record.actor.printed_name,
+                    "Why": record.reason or MISSING,
+                }
+                for record in records
+            ],
+            hide_index=True,
         )
 with right:
     st.subheader("Signature", anchor=False)
@@ -123,24 +114,7 @@ with right:
             hide_index=True,
             height=320,
         )
-
-st.subheader("Decisions", anchor=False)
-records = services.version_history(model, found.version)
-if not records:
-    st.caption("The ledger has no decision about this version.")
-else:
-    st.dataframe(
-        [
-            {
-                "When": moment(record.at),
-                "What": record.kind.replace("_", " "),
-                "Where": record.environment or MISSING,
-                "Who": record.actor.printed_name,
-                "Why": record.reason or MISSING,
-            }
-            for record in records
-        ],
-        hide_index=True,
-    )
 show_ask_dialog()
 show_pending()
+with judgement, st.spinner("Comparing with production…"):
+    outlook_section(entry)

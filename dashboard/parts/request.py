@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Literal
 
 import streamlit as st
 
-from core.compare.types import Verdict, Word
 from core.errors import ModelDeskError
-from core.registry.dossier import Dossier, GateLine
+from core.registry.dossier import Dossier
 from core.registry.queue import Queued, Turn
 from core.registry.words import sentence
-from dashboard.palette import MISSING, ago, duration, mark, moment, number, short_hash
+from dashboard.palette import MISSING, ago, duration, mark, moment, short_hash
 from dashboard.parts.answers import (
     APPROVE,
     CHANGES,
@@ -22,14 +20,10 @@ from dashboard.parts.answers import (
     REJECT,
     WITHDRAW,
     overridable,
-    worst_first,
 )
 from dashboard.parts.confirm import ask
 from dashboard.parts.marks import status_badge
 from dashboard.parts.text import literal
-
-_FIRST = ("auroc", "sensitivity", "specificity", "accuracy", "f1", "log_loss", "brier")
-SHOWN = 7
 
 
 def headline(found: Dossier, now: datetime) -> str:
@@ -47,94 +41,6 @@ def headline(found: Dossier, now: datetime) -> str:
         parts.append("no policy rules this environment")
     parts.append(f"{found.judgement.has} of {found.judgement.needs} approvals")
     return " · ".join(parts)
-
-
-def delta_table(heading: str, found: Dossier, verdicts: tuple[Verdict, ...] | str) -> None:
-    """Every metric against what was live, with the interval of the paired difference and the word for it."""
-    opened = found.judgement.request.opened
-    own = opened.evidence.get("metrics", {})
-    if isinstance(verdicts, str):
-        heading += f" · {literal(verdicts)}"
-        rows = [{"Metric": literal(name), f"v{opened.version}": number(own[name])} for name in _ordered(own)]
-    else:
-        by_metric = {verdict.metric: verdict for verdict in verdicts}
-        tested = [name for name in _ordered(by_metric) if by_metric[name].low is not None]
-        names = [*tested, *(name for name in _ordered(by_metric) if name not in tested)]
-        rows = [_delta(name, own.get(name), by_metric[name], opened) for name in names]
-    with st.container(horizontal=True, vertical_alignment="center", height=26, border=False, gap="small"):
-        st.markdown(heading)
-        if len(rows) > SHOWN:
-            with st.popover(f"{len(rows) - SHOWN} more metrics", type="tertiary"):
-                st.table(rows[SHOWN:], border="horizontal", hide_index=True)
-    st.table(rows[:SHOWN], border="horizontal", hide_index=True)
-
-
-def _delta(name: str, value: float | None, verdict: Verdict, opened: object) -> dict[str, str]:
-    before = None if value is None or verdict.difference is None else value - verdict.difference
-    interval = (
-        f" ({_fixed(verdict.low)} to {_fixed(verdict.high)})"
-        if verdict.low is not None and verdict.high is not None
-        else ""
-    )
-    tested = verdict.low is not None or verdict.word is Word.NOT_COMPARABLE
-    shown = mark(str(verdict.word))
-    word = f"{shown.shape} {shown.word.lower()}" if tested else f"{MISSING} not tested"
-    return {
-        "Metric": literal(name),
-        f"v{opened.champion}": number(before),  # type: ignore[attr-defined]
-        f"v{opened.version}": number(value),  # type: ignore[attr-defined]
-        "Difference (95 %)": literal(_fixed(verdict.difference) + interval),
-        "Verdict": f":{shown.color}[{literal(word)}]" if tested else literal(word),
-    }
-
-
-def _fixed(value: float | None) -> str:
-    """A difference with its sign and four decimals, so that a column of them can be read downwards."""
-    return MISSING if value is None else f"{value:+.4f}".replace("-", "−")
-
-
-def paired_rows(verdicts: tuple[Verdict, ...] | str) -> str:
-    """``, paired over 1,519 test rows``; '' when nothing was paired."""
-    if isinstance(verdicts, str):
-        return ""
-    n = max((verdict.n or 0 for verdict in verdicts if verdict.low is not None), default=0)
-    return f", paired over {n:,} test rows" if n else ""
-
-
-def _ordered(names: object) -> list[str]:
-    found = set(names)  # type: ignore[call-overload]
-    return [name for name in _FIRST if name in found] + sorted(found - set(_FIRST))
-
-
-def gate_table(found: Dossier) -> None:
-    """Each check with its outcome, bound and reason, what did not pass first."""
-    if not found.gates:
-        st.caption("The policy asks for no checks here, so none were made.")
-        return
-    champion = f"v{found.judgement.request.opened.champion}"
-    rows = [_gate(gate, champion) for gate in worst_first(found.gates)]
-    st.table(rows, border="horizontal", hide_index=True)
-
-
-def _gate(gate: GateLine, champion: str) -> dict[str, str]:
-    shown = mark(gate.verdict)
-    # How it was paired stands above the metrics once.
-    bare = re.sub(r" \(n = [\d,]+, .*\)(?=:|;|$)", "", gate.reason)
-    bare = re.sub(r"^difference (\S+), 95 % interval (\S+) to ([^\s:;]+)", _shorter, bare)
-    reason = literal(bare, 160)
-    if gate.overridden_by:
-        reason += f" **Accepted by {literal(gate.overridden_by, 120)}**"
-    return {
-        "Check": literal(gate.name.replace(" against champion", f" against {champion}")),
-        "Outcome": f":{shown.color}[{shown.icon} {shown.word}]",
-        "Bound": number(gate.threshold),
-        "Why": reason,
-    }
-
-
-def _shorter(found: re.Match[str]) -> str:
-    difference, low, high = (_fixed(float(text)) for text in found.groups())
-    return f"{difference} ({low} to {high})"
 
 
 def decision_card(found: Dossier) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.compare.types import Verdict
     from core.ledger.state import Deputy
     from core.ledger.types import Record
-    from core.registry.dossier import Dossier
+    from core.registry.dossier import Dossier, Outlook
     from core.registry.queue import Queued
     from core.registry.requests import Judgement
     from core.registry.signing import SigningSession
@@ -54,6 +54,18 @@ def _against_champion(ws: Workspace, request_id: str) -> tuple[Verdict, ...] | s
     from core.registry.dossier import against_champion
 
     return against_champion(ws, request_id)
+
+
+def outlook(model: str, version: int) -> Outlook:
+    """A version judged now for production, before anybody asks. Raises NotFound and Unavailable."""
+    return _outlook(workspace(), model, version)
+
+
+@st.cache_data(ttl=60, max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _outlook(ws: Workspace, model: str, version: int) -> Outlook:
+    from core.registry.dossier import outlook
+
+    return outlook(ws, model, version, "production")
 
 
 def newest_request(model: str, version: int, environment: str) -> Judgement | None:

@@ -82,7 +82,7 @@ def test_version_page_compares_with_production_and_shows_decisions(ws: Workspace
     promote(ws, 2)
     app = visit("version", model=MODEL, version="2")
     assert f"{MODEL} v2" in words(app)
-    assert "This version is in production." in words(app)
+    assert "This version is live already" in words(app)
     assert any("promoted" in set(frame.value.get("What", ())) for frame in app.dataframe)
 
 

@@ -10,7 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.registry import approvals
+from core.registry.dossier import against_champion, gate_lines
 from core.registry.signing import enrol
+from dashboard.palette import mark
 from tests.app.test_registry_page import visit, words
 from tests.release_workspace import MODEL, Stories, make_stories
 
@@ -36,6 +38,28 @@ def said(app: AppTest) -> str:
 def test_an_unknown_request_says_so(stories: Stories) -> None:
     assert "There is no request 'req-none'" in said(visit("request", id="req-none"))
     assert "No request chosen" in said(visit("request"))
+
+
+def test_a_version_is_judged_on_its_page_before_anybody_asks(stories: Stories) -> None:
+    """The words and checks of the version page are those that a request for it opens with."""
+    app = visit("version", model=MODEL, version="3")
+    assert "Against v1, live in production" in words(app) and "paired over 600 test rows" in words(app)
+    metrics, checks = (item.value for item in app.table)
+    auroc = metrics.set_index("Metric").loc["auroc"]
+    assert {"v1", "v3"} < set(metrics.columns) and " to " in auroc["Difference (95 %)"]
+    outcomes = dict(zip(checks["Check"], checks["Outcome"], strict=True))
+    found = stories.ask(version=3, actor=stories.demo("chen"))
+    verdicts = {item.metric: item for item in against_champion(stories.ws, found.request_id)}
+    assert mark(str(verdicts["auroc"].word)).word.lower() in auroc["Verdict"]
+    assert len(outcomes) == len(gate_lines(found)) == 4
+    for gate in gate_lines(found):
+        name = gate.name.replace(" against champion", " against v1")
+        shown = next(outcome for check, outcome in outcomes.items() if check.replace("\\", "") == name)
+        assert mark(gate.verdict).word in shown
+    approvals.withdraw(stories.ws, found.request_id, stories.demo("chen"), "asked to compare only")
+    live = visit("version", model=MODEL, version="1")
+    assert "This version is live already." in words(live).replace("\\", "")
+    assert "It went live without a request." in words(live).replace("\\", "")
 
 
 def test_ones_own_request_shows_why_not(stories: Stories) -> None:

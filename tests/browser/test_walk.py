@@ -85,7 +85,9 @@ def test_two_runs_compared_show_only_what_differs(tab, demo_session_copy: Path) 
 def test_a_version_page_shows_its_evidence(tab) -> None:
     page = tab.open("/version?model=diagnosis-risk&version=9")
     expect(page.locator("h1")).to_have_text("diagnosis-risk v9")
-    expect(page.get_by_text("Against production")).to_be_visible()
+    expect(page.get_by_text("Against v8, live in production")).to_be_visible()
+    expect(page.get_by_text("not distinguishable").first).to_be_visible()
+    expect(page.get_by_text("Checks of the policy, made now")).to_be_visible()
     expect(page.get_by_text("Signature")).to_be_visible()
 
 
