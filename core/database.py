@@ -10,7 +10,7 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,15 +97,25 @@ class Database(ABC):
                     connection.execution_options(isolation_level="REPEATABLE READ")
                 yield connection if self._ready or self.is_readable(connection) else None
 
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction that is alone among writers; on disk at the end, rolled back on an error."""
+        return self._alone("FULL")
+
+    def noting(self) -> AbstractContextManager[sa.Connection]:
+        """As :meth:`writing`, without waiting for the disk: outlives the process, a loss of power only after the next.
+
+        For what is worth nothing by itself, such as the beginning of an operation whose decision is written after it.
+        """
+        return self._alone("NORMAL")
+
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that is alone among writers; committed at the end, rolled back on an error."""
+    def _alone(self, synchronous: str) -> Iterator[sa.Connection]:
         with self._failures():
             if self.is_sqlite:
                 self._same_file()
             if not self._ready:
                 self._create()
-            with self._write_connection() as connection, connection.begin():
+            with self._write_connection(synchronous) as connection, connection.begin():
                 if not self.is_sqlite:
                     _wait_for(connection, self.lock)
                 yield connection
@@ -154,8 +164,8 @@ class Database(ABC):
             if not self.is_complete(connection):
                 self.make(connection)
 
-    def _write_connection(self) -> sa.Connection:
-        return self.engine.connect().execution_options(writes=True)
+    def _write_connection(self, synchronous: str = "FULL") -> sa.Connection:
+        return self.engine.connect().execution_options(writes=synchronous)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -191,10 +201,13 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    immediate = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    synchronous = connection.get_execution_options().get("writes")
+    if synchronous is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

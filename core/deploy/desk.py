@@ -78,7 +78,8 @@ class Desk:
 
     def endpoint(self, key: EndpointKey, actor: str) -> Endpoint:
         """The endpoint, made when it is new."""
-        return self.store.ensure_endpoint(key, self.settings.deploy.ports.get(str(key)), actor)
+        found = self.store.endpoint(key)
+        return found or self.store.ensure_endpoint(key, self.settings.deploy.ports.get(str(key)), actor)
 
     def fetch(self, key: EndpointKey, version: int) -> Artifact:
         """The version's files; raises IntegrityFailure when they differ from when it last served here."""

@@ -56,7 +56,7 @@ class Journal:
         Raises Conflict when another operation runs, or when live is not what was expected, and NotFound when
         nothing was ever deployed there.
         """
-        with self._database.writing() as connection:
+        with self._database.noting() as connection:
             if intent.idempotency_key and (earlier := _by_key(connection, intent.idempotency_key)):
                 return replace(_same_or_conflict(earlier, intent), repeated=True)
             endpoint = next(iter(read_endpoints(connection, intent.key)), None)
@@ -81,7 +81,7 @@ class Journal:
                 "owner_birth": owner.create_time,
                 "started_at": now_text(),
             }
-            connection.execute(sa.insert(_ops).values(row))
+            connection.execute(sa.insert(_ops), row)
             values = sa.update(db.endpoints).where(*rows.same(db.endpoints, intent.key))
             connection.execute(values.values(epoch=endpoint.epoch + 1))
             return rows.operation(connection.execute(sa.select(_ops).where(_ops.c.id == row["id"])).one())
@@ -113,9 +113,10 @@ class Journal:
                 slot = changed.slot(live)
                 change_live(connection, endpoint, slot, by=operation.actor, leaves_good=good)
             write_endpoint(connection, changed, operation.actor)
-            for message in messages:
-                connection.execute(sa.insert(db.outbox).values(writes.message_row(operation, message)))
-            return read_endpoints(connection, operation.key)[0]
+            if messages:
+                told = [writes.message_row(operation, message) for message in messages]
+                connection.execute(sa.insert(db.outbox), told)
+            return changed
 
     def withdraw(self, operation: Operation, before: Endpoint) -> None:
         """Undo :meth:`decide` of a running operation whose switch did not hold; its messages are not sent."""
@@ -135,14 +136,14 @@ class Journal:
 
     def step(self, operation: Operation, *steps: Step) -> None:
         """Write lines of the operation's log; a step that was RUNNING is replaced by its end."""
-        with self._database.writing() as connection:
+        with self._database.noting() as connection:
             writes.write_steps(connection, operation.id, steps)
 
     def finish(
         self, operation: Operation, state: OperationState, message: str, steps: tuple[Step, ...] = ()
     ) -> Operation:
         """End a running operation with its last ``steps``; one that was pre-empted keeps that state."""
-        with self._database.writing() as connection:
+        with self._database.noting() as connection:
             writes.write_steps(connection, operation.id, steps)
             writes.end(connection, operation.id, state, message)
         return self.operation(operation.id)
@@ -151,7 +152,7 @@ class Journal:
         self, operation: Operation, message: str, seconds: Mapping[str, float], steps: tuple[Step, ...]
     ) -> Operation:
         """End an operation whose switch was seen to hold: what was measured goes into its ledger event as well."""
-        with self._database.writing() as connection:
+        with self._database.noting() as connection:
             writes.write_steps(connection, operation.id, steps)
             writes.end(connection, operation.id, OperationState.DONE, message, verified=True, **seconds)
             writes.complete_messages(connection, operation.id, verified=True, seconds=dict(seconds))

@@ -67,7 +67,7 @@ class Outbox:
         values: dict[str, Any] = {"attempts": message.attempts + 1, "last_error": error}
         if not error:
             values["done_at"] = now_text()
-        with self._database.writing() as connection:
+        with self._database.noting() as connection:
             connection.execute(sa.update(db.outbox).where(db.outbox.c.id == message.id).values(values))
 
 

@@ -163,7 +163,8 @@ def change_live(
         "directory": str(live.artifact.directory),
         "size_bytes": live.artifact.size_bytes,
     }
-    connection.execute(sa.insert(table).values(**_where(endpoint.key), **values, since=now, by=by, good=True))
+    values |= _where(endpoint.key) | {"since": now, "by": by, "good": True}
+    connection.execute(sa.insert(table), values)
 
 
 def _insert_served(
