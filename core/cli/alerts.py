@@ -11,6 +11,7 @@ from core.cli.options import (
     HERE,
     Output,
     OutputOption,
+    ReasonOption,
     WorkspaceOption,
     log,
     print_facts,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="What the monitor found: take it on, put it off, close it.", no_args_is_help=True)
 
 AlertArgument = Annotated[str, typer.Argument(help="The alert's id, from `alert list`.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
 
 
 @app.command("list")

@@ -9,8 +9,11 @@ import typer
 from core.cli.options import (
     HERE,
     DryRunOption,
+    EnvironmentOption,
+    ModelArgument,
     Output,
     OutputOption,
+    ReasonOption,
     WorkspaceOption,
     log,
     print_facts,
@@ -31,13 +34,11 @@ AsOption = Annotated[
     str | None, typer.Option("--as", help="Act as a demo user (local mode only); the record says so.")
 ]
 RequestArgument = Annotated[str, typer.Argument(help="The request's id.", metavar="REQUEST_ID")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
-EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
 
 
 @rehearsable
 def request_approval(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     version: Annotated[int, typer.Option("--version", help="The version that shall go live.")],
     reason: ReasonOption,
     environment: EnvironmentOption = "production",

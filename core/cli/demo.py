@@ -12,12 +12,14 @@ import typer
 from core.cli.options import (
     HERE,
     DryRunOption,
+    EnvironmentOption,
     Output,
     OutputOption,
     WorkspaceOption,
     log,
     print_facts,
     print_json,
+    print_lines,
     print_table,
 )
 
@@ -77,7 +79,7 @@ def create_command(
 @app.command("traffic")
 def traffic_command(
     model: Annotated[str, typer.Argument(help="The served model.")] = "diagnosis-risk",
-    environment: Annotated[str, typer.Option("--environment", help="production, staging ...")] = "production",
+    environment: EnvironmentOption = "production",
     seconds: Annotated[float, typer.Option("--seconds", help="How long; at most an hour.")] = 60,
     rate: Annotated[float, typer.Option("--rate", help="Requests per second.")] = 20,
     labels: Annotated[
@@ -105,7 +107,4 @@ def traffic_command(
         "p50_ms": sent.quantile_ms(0.5),
         "p99_ms": sent.quantile_ms(0.99),
     }
-    if output is Output.JSON:
-        print_json(facts)
-    else:
-        print_table(("what", "value"), list(facts.items()), output)
+    print_lines(facts, output)

@@ -10,11 +10,16 @@ import typer
 from core.cli.options import (
     HERE,
     DryRunOption,
+    EnvironmentOption,
+    KeyOption,
+    ModelArgument,
     Output,
     OutputOption,
+    ReasonOption,
     WorkspaceOption,
     log,
     print_json,
+    print_lines,
     print_table,
 )
 
@@ -22,14 +27,9 @@ if TYPE_CHECKING:
     from core.deploy.release import Released, ReleasePlan
     from core.workspace import Workspace
 
-EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
-KeyOption = Annotated[
-    str | None, typer.Option("--idempotency-key", help="The same key acts once; a CI job's id, say.")
-]
-
 
 def deploy(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     version: Annotated[int, typer.Option("--version", help="The version to make live.")],
     environment: EnvironmentOption = "production",
     expect_current: Annotated[
@@ -46,7 +46,7 @@ def deploy(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Serve a pickled model; needs the approver role.")
     ] = False,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")] = "",
+    reason: ReasonOption = "",
     acknowledge: Annotated[
         bool, typer.Option("--acknowledge", help="Go on although the alias was moved outside.")
     ] = False,
@@ -74,7 +74,7 @@ def deploy(
 
 
 def rollback(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     reason: Annotated[str, typer.Option("--reason", help="What is wrong, for the ledger.")],
     to: Annotated[str, typer.Option("--to", help="last-good, or the number of a version.")] = "last-good",
     environment: EnvironmentOption = "production",
@@ -105,7 +105,7 @@ def rollback(
 
 
 def drill(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     environment: Annotated[str, typer.Option("--environment", help="Where to rehearse.")] = "staging",
     dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
@@ -132,10 +132,7 @@ def drill(
         record = rehearsal.drill(ws.deployments, plan, local_actor(ws.settings))
         facts |= {name: record.payload[name] for name in ("operation_id", "seconds", "requests", "failed")}
         log(rehearsal.drilled_words(record, datetime.now(UTC)))
-    if output is Output.JSON:
-        print_json(facts)
-    else:
-        print_table(["what", "value"], list(facts.items()), output)
+    print_lines(facts, output)
 
 
 def _run(

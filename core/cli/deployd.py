@@ -10,6 +10,8 @@ import typer
 from core.cli.options import (
     HERE,
     DryRunOption,
+    EnvironmentOption,
+    ModelArgument,
     Output,
     OutputOption,
     WorkspaceOption,
@@ -51,8 +53,8 @@ def run(
 
 @app.command("adopt")
 def adopt(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
-    environment: Annotated[str, typer.Option("--environment", help="production, staging ...")] = "production",
+    model: ModelArgument,
+    environment: EnvironmentOption = "production",
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Serve a pickled model; needs the approver role.")
     ] = False,

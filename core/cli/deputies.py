@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from core.cli.approvals import AsOption, ReasonOption, actor_of
+from core.cli.approvals import AsOption, actor_of
 from core.cli.options import (
     HERE,
     Output,
     OutputOption,
+    ReasonOption,
     WorkspaceOption,
     log,
     moment,

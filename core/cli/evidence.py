@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    ModelArgument,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_json,
+    print_table,
+)
 from core.errors import BadInput, ExitCode
 
 app = typer.Typer(help="Evidence packs of model versions.", no_args_is_help=True)
@@ -25,7 +34,7 @@ class CardFormat(StrEnum):
 
 @app.command()
 def export(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     version: Annotated[int, typer.Argument(min=1, help="The version's number.")],
     out: Annotated[Path, typer.Option("--out", help="The ZIP file to write.")],
     workspace: WorkspaceOption = HERE,
@@ -75,7 +84,7 @@ def verify(
 
 
 def card(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     version: Annotated[int, typer.Argument(min=1, help="The version's number.")],
     output: Annotated[
         CardFormat, typer.Option("--output", help="markdown, html or json.")

@@ -14,6 +14,7 @@ from core.cli.options import (
     WorkspaceOption,
     log,
     print_json,
+    print_lines,
     print_table,
     rehearsable,
 )
@@ -90,10 +91,7 @@ def register(
     ws = open_workspace(workspace)
     made = make(ws, run, model, local_actor(ws.settings), idempotency_key)
     facts = asdict(made)
-    if output is Output.JSON:
-        print_json(facts)
-    else:
-        print_table(["what", "value"], list(facts.items()), output)
+    print_lines(facts, output)
     log(made.sentence)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from core.cli.options import (
     HERE,
+    EnvironmentOption,
     KeyOption,
+    ModelArgument,
     Output,
     OutputOption,
+    ReasonOption,
     WorkspaceOption,
     log,
     print_facts,
@@ -23,10 +26,6 @@ if TYPE_CHECKING:
     from core.ledger.types import Record
 
 app = typer.Typer(help="Refuse promotions of a model, or allow them again.", no_args_is_help=True)
-
-ModelArgument = Annotated[str, typer.Argument(help="The registered model.")]
-EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
 
 
 @app.command("set")

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    ModelArgument,
+    Output,
+    OutputOption,
+    WorkspaceOption,
+    log,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,7 +120,7 @@ def impact(
 
 @app.command()
 def origin(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     version: Annotated[int, typer.Argument(min=1, help="The version's number.")],
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,

@@ -34,7 +34,9 @@ WorkspaceOption = Annotated[
 ]
 OutputOption = Annotated[Output, typer.Option("--output", help="json, table or markdown.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
-
+ModelArgument = Annotated[str, typer.Argument(help="The registered model.")]
+EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
 KeyOption = Annotated[
     str | None, typer.Option("--idempotency-key", help="The same key acts once; a CI job's id, say.")
 ]
@@ -113,6 +115,14 @@ def print_facts(facts: dict[str, Any], output: Output) -> None:
         print_json(facts)
     else:
         print_table(list(facts), [list(facts.values())], output)
+
+
+def print_lines(facts: dict[str, Any], output: Output) -> None:
+    """One thing with many facts: JSON, or a line for each."""
+    if output is Output.JSON:
+        print_json(facts)
+    else:
+        print_table(["what", "value"], list(facts.items()), output)
 
 
 def log(message: str) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, print_facts, rehearsable
+from core.cli.options import (
+    HERE,
+    Output,
+    OutputOption,
+    ReasonOption,
+    WorkspaceOption,
+    print_facts,
+    rehearsable,
+)
 from core.errors import BadSettings
 
 app = typer.Typer(help="The release policy.", no_args_is_help=True)
@@ -15,7 +21,7 @@ app = typer.Typer(help="The release policy.", no_args_is_help=True)
 @app.command()
 @rehearsable
 def publish(
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")] = "",
+    reason: ReasonOption = "",
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:

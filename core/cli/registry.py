@@ -9,8 +9,11 @@ import typer
 from core.cli.options import (
     HERE,
     DryRunOption,
+    EnvironmentOption,
+    ModelArgument,
     Output,
     OutputOption,
+    ReasonOption,
     WorkspaceOption,
     log,
     print_facts,
@@ -61,7 +64,7 @@ def list_models(workspace: WorkspaceOption = HERE, output: OutputOption = Output
 
 @app.command()
 def versions(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -94,9 +97,9 @@ def versions(
 @app.command()
 @rehearsable
 def delete(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     version: Annotated[int, typer.Option("--version", help="The version to delete, for good.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")],
+    reason: ReasonOption,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -115,16 +118,16 @@ def delete(
 
 
 def promote(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
+    model: ModelArgument,
     version: Annotated[int, typer.Option("--version", help="The version to promote.")],
-    environment: Annotated[str, typer.Option("--environment", help="production, staging ...")] = "production",
+    environment: EnvironmentOption = "production",
     expect_current: Annotated[
         int | None, typer.Option("--expect-current", help="Refuse (exit 7) unless this version is live.")
     ] = None,
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="The same key acts once; a CI job's id, say.")
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the ledger.")] = "",
+    reason: ReasonOption = "",
     acknowledge: Annotated[
         bool, typer.Option("--acknowledge", help="Go on although the alias was moved outside.")
     ] = False,

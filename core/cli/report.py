@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli.options import HERE, WorkspaceOption, log, moment, print_json
+from core.cli.options import HERE, EnvironmentOption, ModelArgument, WorkspaceOption, log, moment, print_json
 from core.errors import BadInput
 from core.reports.types import Format
 
@@ -71,8 +71,8 @@ def weekly(
 
 
 def incident(
-    model: Annotated[str, typer.Argument(help="The registered model.")],
-    environment: Annotated[str, typer.Option("--environment", help="production, staging ...")] = "production",
+    model: ModelArgument,
+    environment: EnvironmentOption = "production",
     since: Annotated[
         str | None, typer.Option("--since", help="From this time; default: a day before the last rollback.")
     ] = None,

@@ -9,8 +9,11 @@ import typer
 from core.cli.options import (
     HERE,
     DryRunOption,
+    EnvironmentOption,
+    ModelArgument,
     Output,
     OutputOption,
+    ReasonOption,
     WorkspaceOption,
     log,
     moment,
@@ -23,10 +26,6 @@ if TYPE_CHECKING:
     from core.deploy.types import EndpointStatus
     from core.registry.standing import Standing
     from core.workspace import Workspace
-
-ModelArgument = Annotated[str, typer.Argument(help="The registered model.")]
-EnvironmentOption = Annotated[str, typer.Option("--environment", help="production, staging ...")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
 
 
 def status(

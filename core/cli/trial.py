@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli.deploy import EnvironmentOption, KeyOption
-from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
+from core.cli.options import (
+    HERE,
+    EnvironmentOption,
+    KeyOption,
+    ModelArgument,
+    Output,
+    OutputOption,
+    ReasonOption,
+    WorkspaceOption,
+    log,
+    print_json,
+    print_lines,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from core.deploy.trial import Trial
     from core.workspace import Workspace
 
 app = typer.Typer(help="Try a version on a part of the traffic: canary and A/B.", no_args_is_help=True)
-
-ModelArgument = Annotated[str, typer.Argument(help="The registered model.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the ledger.")]
 
 
 @app.command("start")
@@ -193,10 +202,7 @@ def shadow(
     key = ws.deployments.key(model, environment)
     found = replay(ws.deployments, key, version, local_actor(ws.settings), last=last)
     facts = {"model": model, "environment": environment} | found.facts()
-    if output is Output.JSON:
-        print_json(facts)
-    else:
-        print_table(["what", "value"], list(facts.items()), output)
+    print_lines(facts, output)
     log(found.sentence)
 
 
