@@ -118,17 +118,7 @@ def advance(desk: Desk, trial: Trial, actor: Actor, reason: str = "") -> Trial:
     if share is None:
         raise Conflict(f"{trial.share} % is the last step of the ramp.", "Finish the trial, or abort it.")
     _move(desk, trial, share, actor, reason or f"ramp: {trial.share} % to {share} %")
-    endpoint = desk.store.endpoint(trial.key)
-    step = Step(share=share, since=datetime.now(UTC))
-    after = replace(
-        trial,
-        state=TrialState.RUNNING,
-        past=(*trial.past, step),
-        baseline=_counters(desk, endpoint),
-        look=None,
-        message="",
-    )
-    return store_of(desk).change(trial, after)
+    return _begin_step(desk, trial, share)
 
 
 def finish(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
@@ -166,17 +156,7 @@ def pause(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
 def resume(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
     """The ramp goes on; the step begins anew, so that what made it stand still is not counted again."""
     access.require(desk.settings, actor, Action.DEPLOY, trial.key.model, trial.key.environment)
-    endpoint = desk.store.endpoint(trial.key)
-    step = Step(share=trial.share, since=datetime.now(UTC))
-    after = replace(
-        trial,
-        state=TrialState.RUNNING,
-        past=(*trial.past, step),
-        baseline=_counters(desk, endpoint),
-        message="",
-        look=None,
-    )
-    after = store_of(desk).change(trial, after)
+    after = _begin_step(desk, trial, trial.share)
     _tell(desk, TrialResumed(**_place(trial), reason=reason, trial_id=trial.id), actor)
     return after
 
@@ -254,6 +234,19 @@ def _move(desk: Desk, trial: Trial, share: int, actor: Actor, reason: str) -> No
         allow_code=False,
     )
     rollout.deploy(desk, plan, actor, reason)
+
+
+def _begin_step(desk: Desk, trial: Trial, share: int) -> Trial:
+    """The trial running at ``share``, counted from now."""
+    after = replace(
+        trial,
+        state=TrialState.RUNNING,
+        past=(*trial.past, Step(share=share, since=datetime.now(UTC))),
+        baseline=_counters(desk, desk.store.endpoint(trial.key)),
+        look=None,
+        message="",
+    )
+    return store_of(desk).change(trial, after)
 
 
 def _all_to_live(desk: Desk, trial: Trial, operation: Operation, actor: Actor) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from core import document
+from core.document import Table
 from core.pipeline.checks import Checker
 from core.pipeline.jobs import Job, JobState, jobs
 from core.pipeline.measures import Measures, read_metrics, read_params
@@ -77,34 +78,12 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def as_markdown(report: Report) -> str:
     """The report as Markdown."""
-    lines = [f"# {_title(report)}", "", _summary(report), ""]
-    for heading, columns, rows in _tables(report):
-        lines += [f"## {heading}", "", "| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-        lines += ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
-        lines.append("")
-    return "\n".join(lines)
+    return document.as_markdown(_title(report), _summary(report), tuple(_tables(report)))
 
 
 def as_html(report: Report) -> str:
     """The report as one self-contained HTML page."""
-    parts = [f"<h1>{html.escape(_title(report))}</h1><p>{html.escape(_summary(report))}</p>"]
-    for heading, columns, rows in _tables(report):
-        head = "".join(f"<th scope=col>{html.escape(column)}</th>" for column in columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-        )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        parts.append(f"<h2>{html.escape(heading)}</h2>{table}")
-    return _PAGE.format(title=html.escape(_title(report)), body="".join(parts))
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; margin-bottom: 2rem; }}
-th, td {{ border: 1px solid #767676; padding: .3rem .6rem; text-align: left; vertical-align: top; }}
-</style></head><body>{body}</body></html>
-"""
+    return document.as_html(_title(report), _summary(report), tuple(_tables(report)))
 
 
 def _title(report: Report) -> str:
@@ -118,40 +97,44 @@ def _summary(report: Report) -> str:
     return f"{len(report.states)} stages ({states}); made {report.made_at:%Y-%m-%d %H:%M} UTC."
 
 
-def _tables(report: Report) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:
+def _tables(report: Report) -> Iterator[Table]:
     stages = {stage.name: stage for stage in report.pipeline.stages}
     rows = [
         [state.name, str(state.state), "; ".join(map(str, state.reasons)), _command(stages[state.name].cmd)]
         for state in report.states
     ]
-    yield "Stages", ("stage", "state", "why", "command"), rows
+    yield _table("Stages", ("stage", "state", "why", "command"), rows)
     metrics = [
         *_values(report.metrics),
         *([one.path, "", f"in DVC's storage: {one.way_out}"] for one in report.metrics.stored),
     ]
     if metrics:
-        yield "Metrics", ("file", "metric", "value"), metrics
+        yield _table("Metrics", ("file", "metric", "value"), metrics)
     if params := list(_values(report.params)):
-        yield "Params", ("file", "param", "value"), params
+        yield _table("Params", ("file", "param", "value"), params)
     if report.findings:
         found = [
             [str(one.severity), f"{one.file}:{one.line or ''}".rstrip(":"), one.message]
             for one in report.findings
         ]
-        yield "Findings", ("severity", "where", "what"), found
+        yield _table("Findings", ("severity", "where", "what"), found)
     if report.last_job and (last := report.last_job.report):
         yield from _job_tables(report.last_job, last)
 
 
-def _job_tables(job: Job, last: dict[str, Any]) -> Iterator[tuple[str, Sequence[str], list[list[str]]]]:
+def _job_tables(job: Job, last: dict[str, Any]) -> Iterator[Table]:
     heading = f"Last reproduction: {job.state}, {job.started_at:%Y-%m-%d %H:%M} UTC"
     rows = [[one["name"], one["state"], _cell(one["seconds"])] for one in last["stages"]]
-    yield heading, ("stage", "what happened", "seconds"), rows
+    yield _table(heading, ("stage", "what happened", "seconds"), rows)
     if changes := last["metric_changes"]:
         cells = [
             [one["key"], *(_cell(one[name]) for name in ("before", "after", "delta"))] for one in changes
         ]
-        yield "Metric changes of that reproduction", ("metric", "before", "after", "delta"), cells
+        yield _table("Metric changes of that reproduction", ("metric", "before", "after", "delta"), cells)
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Iterable[Sequence[str]]) -> Table:
+    return Table(title, columns, tuple(map(tuple, rows)))
 
 
 def _values(measures: Measures) -> Iterator[list[str]]:
@@ -168,7 +151,3 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

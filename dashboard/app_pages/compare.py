@@ -11,8 +11,8 @@ from dashboard.parts import comparison_tabs as tabs
 from dashboard.parts.export import export_menu
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
-from dashboard.parts.marks import plain
 from dashboard.parts.saved_views import saved_views
+from dashboard.parts.text import plain
 
 PICKED = 300
 SIDE_BY_SIDE = 2

@@ -12,7 +12,8 @@ from core.compare.words import cells_of, difference_table, interval, said_of, se
 from dashboard.charts import comparison as charts
 from dashboard.palette import mark, short_hash
 from dashboard.parts.header import way_back
-from dashboard.parts.marks import current_palette, plain
+from dashboard.parts.marks import current_palette
+from dashboard.parts.text import plain
 
 SIDE_BY_SIDE = 12
 SENTENCES = 3

@@ -20,7 +20,8 @@ from dashboard.charts.population import scatter_chart
 from dashboard.charts.registry import metric_over_versions
 from dashboard.parts.comparison import labels_of
 from dashboard.parts.failure import show_failure
-from dashboard.parts.marks import current_palette, plain
+from dashboard.parts.marks import current_palette
+from dashboard.parts.text import plain
 
 POINTS, BOX = "points and mean", "box"
 

@@ -20,6 +20,7 @@ from dashboard.charts.lineage import STATES
 from dashboard.palette import mark, moment, number, short_hash
 from dashboard.parts.failure import show_failure
 from dashboard.parts.marks import status_badge
+from dashboard.parts.text import plain
 
 FILES = (NodeKind.DATA, NodeKind.MODEL_FILE, NodeKind.DATASET)
 NAMES = {
@@ -108,7 +109,7 @@ def node_details(graph: Graph, node: Node) -> None:
     """All that is known of a node: facts, what it came from and went to, and where to read more."""
     facts, before, after = st.columns([5, 4, 4], gap="large")
     with facts:
-        st.markdown(f"**{WORDS[node.kind].capitalize()}** · {_plain(node.name)}")
+        st.markdown(f"**{WORDS[node.kind].capitalize()}** · {plain(node.name)}")
         word = _state(node)
         if word:
             status_badge(word)
@@ -193,8 +194,8 @@ def text_trees(graph: Graph, focus: NodeId) -> None:
 def _neighbours(graph: Graph, title: str, found: Sequence[tuple[NodeId, Edge]]) -> None:
     if found:
         lines = [
-            f"- {_plain(describe(graph.by_id[other]))}  \n"
-            f"  :gray[{edge.evidence.value}, {edge.strength.label}{_plain(': ' + edge.note) if edge.note else ''}]"
+            f"- {plain(describe(graph.by_id[other]))}  \n"
+            f"  :gray[{edge.evidence.value}, {edge.strength.label}{plain(': ' + edge.note) if edge.note else ''}]"
             for other, edge in found[:12]
         ]
         more = [f"- and {len(found) - 12} more"] if len(found) > 12 else []
@@ -269,15 +270,8 @@ def _value(value: object) -> str:
         return number(value)
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
-    return _plain(str(value))
+    return plain(str(value))
 
 
 def _places(deployments: tuple[Node, ...]) -> str:
     return ", ".join(str(node.attributes["environment"]) for node in deployments)
-
-
-def _plain(text: str) -> str:
-    """Names come from whoever logged them: Markdown in them is shown, not obeyed."""
-    for sign in "\\`*_[]<>$~:#":
-        text = text.replace(sign, f"\\{sign}")
-    return text

@@ -22,10 +22,3 @@ def inline_badge(word: str) -> str:
 def current_palette() -> Palette:
     """The colours of the mode that the reader's browser is in."""
     return DARK if st.context.theme.type == "dark" else LIGHT
-
-
-def plain(text: str) -> str:
-    """Text of whoever logged it, for where Markdown is read: its signs are shown, not obeyed."""
-    for sign in "\\`*_[]<>$~:#":
-        text = text.replace(sign, f"\\{sign}")
-    return text

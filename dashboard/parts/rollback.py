@@ -101,7 +101,7 @@ def other_targets(view: EndpointView) -> None:
 
 
 def _ask_for(model: str, environment: str, version: int) -> None:
-    plan = releases.rollback_plan_to(model, environment, version)
+    plan = releases.rollback_plan(model, environment, str(version))
     ask(ROLL_BACK, plan)
 
 

@@ -14,7 +14,8 @@ from dashboard.charts.comparison import PNG
 from dashboard.charts.histories import history_chart, with_steps
 from dashboard.palette import moment
 from dashboard.parts.failure import show_failure
-from dashboard.parts.marks import current_palette, plain
+from dashboard.parts.marks import current_palette
+from dashboard.parts.text import plain
 
 SYSTEM = "system/"
 CURVES = 8

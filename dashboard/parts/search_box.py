@@ -8,7 +8,7 @@ from core.experiments.completion import completions
 from core.experiments.filter_types import FilterError
 from core.experiments.filters import parse_filter
 from core.experiments.types import RunTable
-from dashboard.parts.marks import plain
+from dashboard.parts.text import plain
 
 SYNTAX = """
 | write | to find |

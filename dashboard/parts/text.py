@@ -11,6 +11,10 @@ _LONGEST = 300
 def literal(text: str, longest: int = _LONGEST) -> str:
     """``text`` on one line with Markdown's characters escaped, cut with an ellipsis when it is longer."""
     line = " ".join(text.split())
-    cut = line if len(line) <= longest else line[: longest - 1] + "…"
+    return plain(line if len(line) <= longest else line[: longest - 1] + "…")
+
+
+def plain(text: str) -> str:
+    """``text`` at its full length with Markdown's characters escaped."""
     # A colon before a word starts Streamlit's directives and emoji; a word joiner between keeps it a colon.
-    return _SPECIAL.sub(r"\\\1", re.sub(r":(?=\w)", ":\u2060", cut))
+    return _SPECIAL.sub(r"\\\1", re.sub(r":(?=\w)", ":\u2060", text))

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from core.ledger.types import Record
 
 
-def rollback_plan(model: str, environment: str) -> ReleasePlan | ModelDeskError:
-    """The plan to go back to the last good version, or why there is none."""
+def rollback_plan(model: str, environment: str, to: str = "last-good") -> ReleasePlan | ModelDeskError:
+    """The plan to go back to the last good version, or to a named one; or why there is none."""
     from core.deploy.release import plan_rollback
 
     try:
-        return plan_rollback(workspace(), model, environment)
+        return plan_rollback(workspace(), model, environment, to)
     except ModelDeskError as error:
         return error
 
@@ -38,16 +38,6 @@ def rollback_targets(model: str, environment: str) -> tuple[RollbackTarget, ...]
 
     desk, key = workspace().deployments, EndpointKey(model, environment)
     return targets(desk, key) if desk.is_serving(key) else ()
-
-
-def rollback_plan_to(model: str, environment: str, version: int) -> ReleasePlan | ModelDeskError:
-    """The plan to go back to a named version, or why there is none."""
-    from core.deploy.release import plan_rollback
-
-    try:
-        return plan_rollback(workspace(), model, environment, str(version))
-    except ModelDeskError as error:
-        return error
 
 
 def rollback_preflight(model: str, environment: str, version: int) -> Preflight:
