@@ -57,13 +57,13 @@ def queue(ws: Workspace, actor: Actor, model: str | None = None) -> tuple[Queued
 
 
 def waiting(ws: Workspace, actor: Actor) -> tuple[Queued, ...]:
-    """The requests of :func:`queue` that are not done, oldest first."""
+    """The requests of :func:`queue` that are not done, oldest first, without their delta: every page asks this."""
     open_ones = [item for item in ws.ledger.state().requests.values() if not item.closed]
-    return tuple(_queued(ws, item, actor, {}) for item in open_ones)
+    return tuple(_queued(ws, item, actor, None) for item in open_ones)
 
 
 def _queued(
-    ws: Workspace, request: Request, actor: Actor, metrics: dict[tuple[str, int], Mapping[str, float]]
+    ws: Workspace, request: Request, actor: Actor, metrics: dict[tuple[str, int], Mapping[str, float]] | None
 ) -> Queued:
     found = judged_or_open(ws, request)
     turn, step = _turn(ws, found, actor)
@@ -71,7 +71,7 @@ def _queued(
         judgement=found,
         turn=turn,
         next_step=step,
-        delta="" if turn is Turn.DONE else _delta(ws, request, metrics),
+        delta="" if turn is Turn.DONE or metrics is None else _delta(ws, request, metrics),
         verdicts=Counter(str(gate["verdict"]) for gate in gate_results(request)),
     )
 
