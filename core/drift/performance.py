@@ -124,14 +124,31 @@ def _measure(log: PredictionLog, part: Window, fitted: Calibration | None) -> Wi
     scored = labelled if log.scores is None else labelled[np.isfinite(log.scores[labelled])]
     metrics: dict[str, Metric] = {}
     if len(scored) >= MIN_LABELLED and log.labels is not None:
-        metrics = measure(
-            log.labels[scored],
-            None if log.predictions is None else log.predictions[scored],
-            None if log.scores is None else log.scores[scored],
-        )
+        truth = log.labels[scored]
+        said = None if log.predictions is None else log.predictions[scored]
+        found = measure(truth, said, None if log.scores is None else log.scores[scored])
+        few = _of_few(truth, said)
+        metrics = {name: metric for name, metric in found.items() if name not in few}
     return WindowPerformance(
         part.start, part.end, part.name, len(rows), len(labelled), metrics, _estimated(log, rows, fitted)
     )
+
+
+def _of_few(labels: np.ndarray, predictions: np.ndarray | None) -> frozenset[str]:
+    """Metrics that rest on too few rows of a class, however many rows there are in all.
+
+    They would tell about single people, and their large-sample intervals are far too narrow: three positives
+    among thirteen rows can look like a certain collapse of the AUROC.
+    """
+    positives = int((labels == 1).sum())
+    rests_on = {
+        "sensitivity": positives,
+        "f1": positives,
+        "specificity": len(labels) - positives,
+        "auroc": min(positives, len(labels) - positives),
+        "precision": MIN_LABELLED if predictions is None else int((predictions == 1).sum()),
+    }
+    return frozenset(name for name, rows in rests_on.items() if rows < MIN_LABELLED)
 
 
 def _estimated(log: PredictionLog, rows: np.ndarray, fitted: Calibration | None) -> dict[str, Metric]:

@@ -237,3 +237,24 @@ def test_the_command_line(tmp_path):
     assert run("--labels", tmp_path / "l.csv")[0] == 0
     _, document = run("--labels", tmp_path / "l.csv", "--window", "8")
     assert document["windows"][0]["n"] == "<11" and document["windows"][0]["metrics"] == {}
+
+
+def test_a_few_rows_of_a_class_raise_no_alarm_and_tell_of_nobody() -> None:
+    """Three positives among thirteen rows, all scored low: the AUROC of 0.1 says nothing, and is about three people."""
+    rng = np.random.default_rng(4)
+    days = [(f"2026-01-{day:02d}", 400) for day in range(1, 8)] + [("2026-01-08", 13)]
+    parts = []
+    for day, rows in days:
+        label = (rng.random(rows) < 0.3).astype(int)
+        score = np.clip(0.3 + 0.3 * label + rng.normal(0, 0.15, rows), 0, 1)
+        if rows == 13:
+            label = np.array([1] * 3 + [0] * 10)
+            score = np.where(label == 1, 0.1, 0.4) + rng.normal(0, 0.01, rows)
+        parts.append(pd.DataFrame({"timestamp": pd.Timestamp(day, tz="UTC"), "label": label, "score": score,
+                                   "prediction": (score >= 0.5).astype(int)}))  # fmt: skip
+    report = performance(pd.concat(parts, ignore_index=True))
+    last = report.windows[-1]
+    assert last.labelled == 13
+    assert set(last.metrics) == {"accuracy", "brier", "log_loss"}
+    assert not [alert for alert in report.alerts if alert.metric in ("auroc", "sensitivity", "f1")]
+    assert {"auroc", "sensitivity", "specificity", "f1"} <= set(report.windows[0].metrics)
