@@ -58,7 +58,12 @@ def chain_card(head: Head, actor: Actor) -> None:
                 )
                 _log_download(actor, head)
         right.file_uploader(
-            "Anchor file to check against (optional)", type="json", key="anchor", help="From `audit anchor`."
+            "Anchor file to check against (optional)",
+            type="json",
+            key="anchor",
+            help="From `audit anchor`; the chain is checked against it as soon as it is here.",
+            # Its name shows before it has arrived: who clicks at once would be told that no anchor was given.
+            on_change=_check,
         )
         _show_outcome()
 
