@@ -88,3 +88,19 @@ def test_freezing_and_lifting_from_the_page(ws: Workspace) -> None:
     app.button(key="confirm_reasoned").click().run()
     assert "are possible again" in words(app)
     assert ws.ledger.state().freeze(MODEL, "production") is None
+
+
+def test_what_is_live_is_never_of_before_a_switch_elsewhere(ws: Workspace) -> None:
+    """Two people on call: the page may not offer a way back from a version that the other one has replaced."""
+    from core.access import local_actor
+    from core.deploy import release
+
+    me = local_actor(ws.settings)
+    for version in (1, 2):
+        release.carry_out(ws, release.plan_deploy(ws, MODEL, version, "production"), me, "better")
+    app = open_page()
+    assert "v2 live" in words(app)
+    release.carry_out(ws, release.plan_rollback(ws, MODEL, "production"), me, "scores drifted")
+    app.run()
+    assert "v1 live" in words(app)
+    assert "v2 live" not in words(app)
