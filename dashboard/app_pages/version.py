@@ -14,6 +14,7 @@ from dashboard.parts.judged import outlook_section
 from dashboard.parts.marks import status_badge
 from dashboard.parts.release import show_pending, show_result
 from dashboard.parts.reports import report_downloads
+from dashboard.parts.text import literal
 
 model, wanted = st.query_params.get("model", ""), st.query_params.get("version", "")
 if not model or not wanted.isdigit():
@@ -30,7 +31,7 @@ except ModelDeskError as error:
     st.stop()
 found, run = entry.version, entry.run
 
-page_header(f"{model} v{found.version}", found.description or "No description.")
+page_header(f"{model} v{found.version}", literal(found.description) or "No description.")
 with st.container(horizontal=True, vertical_alignment="center"):
     for alias in found.aliases:
         st.badge(alias, icon=":material/label:")
