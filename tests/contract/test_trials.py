@@ -28,6 +28,7 @@ from core.deploy.trial import OutcomeRules, TrafficRules, Trial, TrialKind, Tria
 from core.deploy.types import EndpointKey
 from core.errors import BadInput, Conflict, NotFound, Refused
 from core.workspace import Workspace, open_workspace
+from tests.contract.test_command_examples import validate
 from tests.deploy_workspace import FAILS, MODEL, make_workspace, stop_all, wait_until
 
 pytestmark = pytest.mark.slow
@@ -253,19 +254,25 @@ def test_an_ab_test_is_judged_by_labels_that_came_late(ws: Workspace, actor: Act
     assert waiting.verdict is AbVerdict.NO_VERDICT and "registered" in waiting.reason
 
 
+def core(ws: Workspace, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "core", *words, MODEL, "--environment", "staging",
+         "--workspace", str(ws.root), "--output", "json"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+
+
 def test_the_command_says_where_it_stands_and_ends_it(ws: Workspace) -> None:
     def command(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "core", "trial", *words, MODEL, "--environment", "staging",
-             "--workspace", str(ws.root), "--output", "json"],
-            capture_output=True, text=True, check=False, cwd=ROOT,
-        )  # fmt: skip
+        return core(ws, "trial", *words)
 
     said = json.loads(command("status").stdout)
+    validate("trial status", said)
     assert (said["kind"], said["share"], said["comparison"]["verdict"]) == ("A/B test", 50, "BETTER")
     ended = command("abort", "--reason", "seen enough")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["state"] == "aborted"
+    validate("trial abort", json.loads(ended.stdout))
     assert command("abort", "--reason", "again").returncode == 2
 
 
@@ -279,6 +286,7 @@ def test_logged_requests_are_replayed_to_a_version_without_traffic(ws: Workspace
     assert record.payload["report"]["asked"] == 100
     with pytest.raises(NotFound, match="nothing to compare"):
         replay(ws.deployments, KEY, 2, actor)
+    validate("trial shadow", json.loads(core(ws, "trial", "shadow", "--version", "1", "--last", "60").stdout))
 
 
 def test_a_drill_goes_there_and_back_and_is_dated(ws: Workspace, actor: Actor) -> None:
@@ -293,3 +301,5 @@ def test_a_drill_goes_there_and_back_and_is_dated(ws: Workspace, actor: Actor) -
     assert record.payload["failed"] == 0 and set(record.payload["seconds"]) == {"there", "back"}
     assert not is_overdue(last_drill(ws, MODEL), now) and is_overdue(record, now + timedelta(days=91))
     assert ws.ledger.state().freeze(MODEL, KEY.environment) is None
+    for words in (("drill",), ("drill", "--dry-run")):
+        validate("drill", json.loads(core(ws, *words).stdout))
