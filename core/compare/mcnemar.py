@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ def mcnemar(first_only: int, second_only: int) -> McNemar:
     if not discordant:
         return McNemar(1.0, 1.0)
     smaller = min(first_only, second_only)
-    tail = 2 * float(binom.cdf(smaller, discordant, 0.5))
-    point = float(binom.pmf(smaller, discordant, 0.5))
-    return McNemar(min(1.0, tail), min(1.0, tail - point))
+    up_to = float(bdtr(smaller, discordant, 0.5))
+    below = float(bdtr(smaller - 1, discordant, 0.5)) if smaller else 0.0
+    return McNemar(min(1.0, 2 * up_to), min(1.0, up_to + below))
 
 
 def discordant(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,13 @@ def metric_values(values: pa.ChunkedArray, is_nan: pa.ChunkedArray) -> pa.Chunke
         values = pc.if_else(infinite, pc.multiply(values, float("inf")), values)
     flags = pc.cast(is_nan, pa.bool_())
     return pc.if_else(flags, float("nan"), values) if pc.any(flags).as_py() else values
+
+
+def metric_value(value: float, is_nan: bool) -> float:
+    """One stored metric value as it was logged; see :func:`metric_values`."""
+    if is_nan:
+        return math.nan
+    return math.copysign(math.inf, value) if abs(value) >= MLFLOW_INFINITY else float(value)
 
 
 def pivot(

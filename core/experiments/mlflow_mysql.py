@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from core.errors import BadSettings, Unavailable
-from core.experiments.mlflow_database import CONNECT_SECONDS, Session, as_columns, explained
+from core.experiments.mlflow_database import CONNECT_SECONDS, Session, as_columns, as_rows, explained
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,13 +66,22 @@ class MysqlServer:
 
 
 @dataclass(frozen=True, slots=True)
-class _MysqlSession:
+class _MysqlSession(Session):
     connection: Any
 
     def fetch(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
+        with self._answer(sql, values) as cursor:
+            return as_columns(cursor)
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        with self._answer(sql, values) as cursor:
+            return as_rows(cursor)
+
+    @contextmanager
+    def _answer(self, sql: str, values: Sequence[object]) -> Iterator[Any]:
         with self.connection.cursor() as cursor:
             cursor.execute(sql.replace("%", "%%").replace("?", "%s"), tuple(values))
-            return as_columns(cursor)
+            yield cursor
 
     def execute(self, sql: str) -> None:
         with self.connection.cursor() as cursor:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import BadInput, NotFound
 from core.experiments.histories import histories_from
 from core.experiments.mlflow_http import MlflowServer, NoSuchRoute
-from core.experiments.rest_rows import long_history, run_table
+from core.experiments.rest_rows import long_history, one_run, run_table
 from core.experiments.search import Extremes, select
 from core.experiments.snapshot import Snapshots
 from core.experiments.types import Experiment, History, Lifecycle, Run, RunTable, utc
@@ -84,8 +84,7 @@ class HttpReader:
         found = self._server.get("runs/get", {"run_id": run_id})["run"]
         experiment_id = found["info"]["experiment_id"]
         owner = self._server.get("experiments/get", {"experiment_id": experiment_id})["experiment"]
-        table = run_table([found], {experiment_id: owner["name"]}, datetime.now(UTC))
-        return next(table.runs())
+        return one_run(found, owner["name"])
 
     def histories(
         self, run_ids: Sequence[str], metric: str, max_points: int | None = None

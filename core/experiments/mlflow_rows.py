@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.experiments import columns
 from core.experiments.mlflow_database import Session
-from core.experiments.types import Lifecycle, RunTable
+from core.experiments.types import Lifecycle, Run, RunTable, datasets_of, times
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,10 +70,31 @@ def read_runs(session: Session, scope: Scope) -> RunTable:
     )
 
 
+def read_run(session: Session, run_id: str) -> Run | None:
+    """One run by plain rows, or None; equal to what :func:`read_runs` has of it."""
+    found = session.rows(f"{_RUNS} WHERE r.run_uuid = ?", (run_id,))
+    if not found:
+        return None
+    row = found[0]
+    start, end = (row.pop(name) for name in ("start_time", "end_time"))
+    told = {name: session.rows(f"{sql} WHERE run_uuid = ?", (run_id,)) for name, sql in _LONG.items()}
+    metrics = {item["key"]: columns.metric_value(item["value"], item["is_nan"]) for item in told["metrics"]}
+    return Run(
+        **row | {"experiment_id": str(row["experiment_id"])},
+        **times(start, end),
+        metrics=dict(sorted(metrics.items())),
+        **{
+            name: dict(sorted((item["key"], item["value"]) for item in told[name]))
+            for name in ("params", "tags")
+        },
+        datasets=datasets_of(session.rows(f"{_DATASETS} AND i.destination_id = ?", (run_id,))),
+    )
+
+
 def count_runs(session: Session, scope: Scope) -> int:
     """How many runs the scope covers."""
     joined = "FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id"
-    return session.fetch(f"SELECT count(*) AS n {joined}{scope.runs}", scope.values)[0][0].as_py()
+    return session.rows(f"SELECT count(*) AS n {joined}{scope.runs}", scope.values)[0]["n"]
 
 
 def _wide(session: Session, name: str, scope: Scope, run_ids: pa.ChunkedArray) -> pa.Table:

@@ -14,7 +14,7 @@ from core.experiments import columns
 from core.experiments.histories import histories_from
 from core.experiments.mlflow_bulk import BULK_RUNS, read_elsewhere
 from core.experiments.mlflow_database import Database, SqliteFile, open_database, require_known_schema
-from core.experiments.mlflow_rows import Scope, count_runs, read_runs, scope_of
+from core.experiments.mlflow_rows import count_runs, read_run, read_runs, scope_of
 from core.experiments.search import Extremes, select
 from core.experiments.types import Experiment, History, Lifecycle, Run, RunTable, utc
 
@@ -39,7 +39,7 @@ class DirectReader:
     def experiments(self) -> tuple[Experiment, ...]:
         """Active experiments by name, each with its number of active runs."""
         with self._database.session() as session:
-            found = session.fetch(
+            found = session.rows(
                 "SELECT e.experiment_id, e.name, count(r.run_uuid) AS runs, "
                 "coalesce(max(r.start_time), e.last_update_time, -1) AS seen FROM experiments e "
                 "LEFT JOIN runs r ON r.experiment_id = e.experiment_id AND r.lifecycle_stage = 'active' "
@@ -53,7 +53,7 @@ class DirectReader:
                 runs=row["runs"],
                 last_update=utc(row["seen"]) if row["seen"] >= 0 else None,
             )
-            for row in found.to_pylist()
+            for row in found
         )
 
     def search(
@@ -74,10 +74,10 @@ class DirectReader:
     def run(self, run_id: str) -> Run:
         """One run, whatever its lifecycle; raises NotFound."""
         with self._database.session() as session:
-            table = read_runs(session, Scope(" WHERE r.run_uuid = ?", "= ?", (run_id,)))
-        if not len(table):
+            found = read_run(session, run_id)
+        if found is None:
             raise NotFound(f"There is no run {run_id!r} in this store.", "`runs search` lists the runs.")
-        return next(table.runs())
+        return found
 
     def histories(
         self, run_ids: Sequence[str], metric: str, max_points: int | None = None
@@ -107,16 +107,16 @@ class DirectReader:
         if experiment is None:
             return None
         with self._database.session() as session:
-            found = session.fetch(
+            found = session.rows(
                 "SELECT experiment_id FROM experiments WHERE name = ? "
                 "OR experiment_id || '' = ? ORDER BY CASE WHEN name = ? THEN 0 ELSE 1 END",
                 (experiment,) * 3,
             )
-        if not found.num_rows:
+        if not found:
             raise NotFound(
                 f"There is no experiment {experiment!r}.", "Leave it out to search all experiments."
             )
-        return str(found[0][0].as_py())
+        return str(found[0]["experiment_id"])
 
     def _table(self, experiment_id: str | None, lifecycle: Lifecycle) -> RunTable:
         key, stamp = (experiment_id, lifecycle), self._database.stamp()

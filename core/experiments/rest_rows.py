@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.experiments import columns
-from core.experiments.types import RunTable
+from core.experiments.types import Run, RunTable, datasets_of, times
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +41,32 @@ def run_table(runs: Iterable[Mapping[str, Any]], names: Mapping[str, str], as_of
         source="http",
         as_of=as_of,
     )
+
+
+def one_run(found: Mapping[str, Any], experiment: str) -> Run:
+    """One of MLflow's JSON runs; equal to what :func:`run_table` has of it, without loading Arrow."""
+    info, data = found["info"], found.get("data", {})
+    start, end = (int(info.get(name) or -1) for name in ("start_time", "end_time"))
+    datasets = [_dataset("", item) for item in found.get("inputs", {}).get("dataset_inputs", ())]
+    return Run(
+        run_id=info["run_id"],
+        name=info.get("run_name") or "",
+        experiment=experiment,
+        experiment_id=info.get("experiment_id") or "",
+        status=info.get("status") or "",
+        user=info.get("user_id") or "",
+        lifecycle_stage=info.get("lifecycle_stage") or "active",
+        artifact_uri=info.get("artifact_uri") or "",
+        **times(start, end),
+        metrics=_pairs(data.get("metrics", ()), lambda value: columns.metric_value(_number(value), False)),
+        params=_pairs(data.get("params", ()), lambda value: value or ""),
+        tags=_pairs(data.get("tags", ()), lambda value: value or ""),
+        datasets=datasets_of(datasets),
+    )
+
+
+def _pairs(items: Iterable[Mapping[str, Any]], read: Callable[[Any], Any]) -> dict[str, Any]:
+    return dict(sorted((item["key"], read(item.get("value"))) for item in items))
 
 
 def long_history(points: Iterable[Mapping[str, Any]]) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
@@ -117,10 +143,15 @@ def _text_array(values: list[Any]) -> pa.Array:
     return pa.array([value or "" for value in values], pa.string())
 
 
+def _number(value: Any) -> float:
+    """Protobuf leaves 0 out and writes NaN as a text."""
+    return float(value) if value is not None else 0.0
+
+
 def _metric_array(values: list[Any]) -> pa.Array:
-    """Values as logged: protobuf leaves 0 out and writes NaN as a text."""
+    """Values as logged."""
     import pyarrow as pa
 
-    numbers = [float(value) if value is not None else 0.0 for value in values]
+    numbers = [_number(value) for value in values]
     array = pa.chunked_array([pa.array(numbers, pa.float64())])
     return columns.metric_values(array, pa.chunked_array([pa.repeat(False, len(numbers))]))

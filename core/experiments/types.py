@@ -6,7 +6,7 @@ an infinite one is ``inf`` (MLflow stores it as the largest double; the readers 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NewType, Protocol
@@ -238,6 +238,22 @@ class RunReader(Protocol):
 def utc(milliseconds: int | None) -> datetime | None:
     """Unix milliseconds as an aware UTC time; None stays None."""
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def times(start: int, end: int) -> dict[str, Any]:
+    """A Run's ``start_time``, ``end_time`` and ``duration_s`` from Unix ms; below 0 means none."""
+    return {
+        "start_time": utc(start) if start >= 0 else None,
+        "end_time": utc(end) if end >= 0 else None,
+        "duration_s": (end - start) / 1000 if min(start, end) >= 0 else None,
+    }
+
+
+def datasets_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Dataset, ...]:
+    """A run's data sets from rows of name, digest, context and source, in their order of a RunTable."""
+    names = ("name", "digest", "context", "source")
+    found = (Dataset(**{name: row[name] for name in names}) for row in rows)
+    return tuple(sorted(found, key=lambda item: (item.name, item.digest, item.context)))
 
 
 def _taken(table: pa.Table, rows: Sequence[int] | pa.Array) -> pa.Table:

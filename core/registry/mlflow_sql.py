@@ -66,15 +66,15 @@ class SqlRegistry:
         self.version(model, version)
         sql = "SELECT coalesce(storage_location, source) AS place FROM model_versions WHERE name = ? AND version = ?"
         with self.database.session() as session:
-            return str(session.fetch(sql, (model, version))["place"][0].as_py() or "")
+            return str(session.rows(sql, (model, version))[0]["place"] or "")
 
     def revision(self) -> str:
         """The store's schema revision."""
         with self.database.session() as session:
-            return session.fetch("SELECT version_num FROM alembic_version")[0][0].as_py()
+            return session.rows("SELECT version_num FROM alembic_version")[0]["version_num"]
 
     def _models(self, session: Session, where: str, values: tuple[object, ...]) -> tuple[Model, ...]:
-        rows = session.fetch(
+        rows = session.rows(
             "SELECT name, creation_time, last_updated_time, description, "
             f"(SELECT count(*) FROM model_versions AS v WHERE v.name = registered_models.name "
             f"AND v.current_stage <> '{_DELETED}') AS versions, "
@@ -83,12 +83,12 @@ class SqlRegistry:
             f"FROM registered_models WHERE {_NOT_PROMPT.format(table='registered_models')} {where} "
             f"{self._space(session, 'registered_models')} ORDER BY name",
             values,
-        ).to_pylist()
+        )
         aliases: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for row in session.fetch("SELECT name, alias, version FROM registered_model_aliases").to_pylist():
+        for row in session.rows("SELECT name, alias, version FROM registered_model_aliases"):
             aliases[row["name"]][row["alias"]] = int(row["version"])
         tags: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        for row in session.fetch("SELECT name, key, value FROM registered_model_tags").to_pylist():
+        for row in session.rows("SELECT name, key, value FROM registered_model_tags"):
             tags[row["name"]][row["key"]] = row["value"] or ""
         return tuple(
             Model(
@@ -105,13 +105,13 @@ class SqlRegistry:
         )
 
     def _versions(self, session: Session, where: str, values: tuple[object, ...]) -> tuple[ModelVersion, ...]:
-        rows = session.fetch(
+        rows = session.rows(
             "SELECT name, version, run_id, creation_time, last_updated_time, description, user_id, "
             "current_stage, source, status FROM model_versions "
             f"WHERE current_stage <> '{_DELETED}' AND {_NOT_PROMPT.format(table='model_versions')} {where} "
             f"{self._space(session, 'model_versions')} ORDER BY name, version DESC",
             values,
-        ).to_pylist()
+        )
         about = _about(session, where, values)
         runs = self._logged_runs(session, rows)
         return tuple(_version(row, about, runs) for row in rows)
@@ -124,15 +124,18 @@ class SqlRegistry:
         orphans = any(not row["run_id"] and (row["source"] or "").startswith(_LOGGED) for row in rows)
         if not orphans or not self._known(session).logged_models:
             return {}
-        found = session.fetch(
+        found = session.rows(
             "SELECT model_id, source_run_id FROM logged_models WHERE source_run_id IS NOT NULL"
         )
-        return dict(zip(found["model_id"].to_pylist(), found["source_run_id"].to_pylist(), strict=True))
+        return {row["model_id"]: row["source_run_id"] for row in found}
 
     def _known(self, session: Session) -> _Shape:
         if self._shape is None:
-            columns = session.fetch("SELECT * FROM registered_models WHERE 1 = 0").column_names
-            revision = session.fetch("SELECT version_num FROM alembic_version")[0][0].as_py()
+            # One row of nulls, also while there is no model: only its names are wanted.
+            columns = session.rows(
+                "SELECT m.* FROM (SELECT 1 AS one) AS alone LEFT JOIN registered_models AS m ON 1 = 0"
+            )[0]
+            revision = session.rows("SELECT version_num FROM alembic_version")[0]["version_num"]
             self._shape = _Shape("workspace" in columns, revision not in _BEFORE_LOGGED_MODELS)
         return self._shape
 
@@ -163,11 +166,11 @@ class _About:
 def _about(session: Session, where: str, values: tuple[object, ...]) -> _About:
     aliases: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
     sql = "SELECT name, version, alias FROM registered_model_aliases AS model_versions WHERE 1 = 1 "
-    for row in session.fetch(sql + where + " ORDER BY alias", values).to_pylist():
+    for row in session.rows(sql + where + " ORDER BY alias", values):
         aliases[row["name"], int(row["version"])].append(row["alias"])
     tags: defaultdict[tuple[str, int], dict[str, str]] = defaultdict(dict)
     sql = "SELECT name, version, key, value FROM model_version_tags AS model_versions WHERE 1 = 1 "
-    for row in session.fetch(sql + where, values).to_pylist():
+    for row in session.rows(sql + where, values):
         tags[row["name"], int(row["version"])][row["key"]] = row["value"] or ""
     return _About(aliases, tags)
 

@@ -172,6 +172,17 @@ def test_a_closed_pipe_is_silent(store: ModelStore) -> None:
     assert done.stdout == "{" and "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
 
 
+def test_what_a_job_asks_again_and_again_loads_no_tables(store: ModelStore) -> None:
+    """Loading pandas and Arrow costs as much as all the rest of these commands."""
+    for words, code in ((["approval", "check", "risk/1"], 5), (["status"], 0)):
+        command = [sys.executable, "-X", "importtime", "-m", "core", *words]
+        place = ["--workspace", str(store.folder.parent)]
+        done = subprocess.run([*command, *place], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr[-500:]
+        loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert "sqlalchemy" in loaded and not loaded & {"pandas", "pyarrow", "mlflow", "scipy"}
+
+
 def test_no_colour_ever_reaches_a_pipe(store: ModelStore) -> None:
     done = desk(store, "registry", "list", NO_COLOR="1")
     assert "\x1b[" not in done.stdout + done.stderr

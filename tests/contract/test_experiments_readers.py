@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ from tests.contract.mysql import mysql_binaries, mysql_server
 from tests.contract.postgres import postgres_server, server_binaries
 from tests.model_store import new_model_store
 
+METRICS, PARAMS = attrgetter("metrics"), attrgetter("params")
 NEWEST_FIRST = ["orphan", "child", "parent", "running", "odd values", "better", "base"]
 
 
@@ -134,6 +137,18 @@ def test_one_run_in_full(runs, store):
     }
     assert run.data_hash == "ab12cd34"
     assert runs.datasets(run.run_id) == run.datasets
+
+
+def test_a_run_read_alone_is_what_the_table_has_of_it(runs):
+    def told(run):  # NaN equals nothing, itself included
+        return replace(run, metrics={name: repr(value) for name, value in run.metrics.items()})
+
+    found = [*runs.search(lifecycle="active").runs(), *runs.search(lifecycle="deleted").runs()]
+    assert len(found) > len(NEWEST_FIRST)
+    for run in found:
+        alone = runs.run(run.run_id)
+        assert told(alone) == told(run)
+        assert [list(of(alone)) for of in (METRICS, PARAMS)] == [list(of(run)) for of in (METRICS, PARAMS)]
 
 
 def test_values_that_are_no_ordinary_numbers_or_words(runs, store):
