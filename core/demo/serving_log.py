@@ -23,8 +23,7 @@ SEED = 4711
 
 
 def build(root: Path, scale: Scale, now: datetime, advance: Callable[[], None]) -> None:
-    """Write ``root/predictions`` and ``root/labels`` up to ``now``."""
-
+    """Write ``root/predictions`` up to ``now`` and ``root/labels`` up to last midnight."""
     log = _requests(scale, now)
     advance()
     log = _score(root, scale, now, log)
@@ -35,15 +34,20 @@ def build(root: Path, scale: Scale, now: datetime, advance: Callable[[], None]) 
         if _days_ago(now, day) == story.MISSING_COLUMN_DAYS_AGO:
             columns.remove(story.MISSING_COLUMN)
         _write(rows[columns], root / "predictions" / story.MODEL, day)
-    labels = log.loc[log["observed_at"] <= now, ["request_id", "label", "observed_at"]]
-    labels = labels.sort_values("observed_at", kind="stable")
+    labels = known_labels(log, now)
     for day, rows in labels.groupby(labels["observed_at"].dt.date):
-        _write(
-            rows,
-            root / "labels" / story.MODEL,
-            day,
-        )
+        _write(rows, root / "labels" / story.MODEL, day)
     advance()
+
+
+def known_labels(log: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """The labels that have come by last midnight, in the order of their coming.
+
+    A nightly export, as hospitals make them: what is known of the performance hangs on the day, not on the hour.
+    """
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    come = log.loc[log["observed_at"] < midnight, ["request_id", "label", "observed_at"]]
+    return come.sort_values("observed_at", kind="stable")
 
 
 def _write(rows: pd.DataFrame, folder: Path, day: date) -> None:

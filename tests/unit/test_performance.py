@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from core.cli.performance import app
 from core.drift.cbpe import calibrate, estimate
-from core.drift.degradation import degradation, plain_rules
+from core.drift.degradation import degradation, plain_rules, still_down
 from core.drift.metrics import Metric, measure
 from core.drift.performance import performance
 from core.drift.prediction_log import LogColumns
@@ -258,3 +258,21 @@ def test_a_few_rows_of_a_class_raise_no_alarm_and_tell_of_nobody() -> None:
     assert set(last.metrics) == {"accuracy", "brier", "log_loss"}
     assert not [alert for alert in report.alerts if alert.metric in ("auroc", "sensitivity", "f1")]
     assert {"auroc", "sensitivity", "specificity", "f1"} <= set(report.windows[0].metrics)
+
+
+def test_a_fall_is_not_over_because_forty_rows_look_better_and_is_over_when_enough_do():
+    high = [(0.90, 400)] * 4
+    fallen = [*high, *[(0.70, 400)] * 3]
+    assert still_down(_of(fallen), "accuracy", {})
+    assert still_down(_of([*fallen, (0.85, 40)]), "accuracy", {}), "forty rows could be chance"
+    assert not still_down(_of([*fallen, *[(0.89, 400)] * 1]), "accuracy", {}), "four hundred are none"
+    assert not still_down(_of([*fallen, *[(0.9, 40)] * 6]), "accuracy", {}), "six times forty are none either"
+    assert not still_down(_of(high), "accuracy", {})
+    assert not still_down(_of(high[:2]), "accuracy", {}), "nothing to compare with yet"
+
+
+def _of(parts):
+    found = []
+    for place, (value, rows) in enumerate(parts):
+        found += [(f"w{place}", metrics) for _, metrics in _windows((value,), rows)]
+    return found
