@@ -25,8 +25,14 @@ def drift() -> None:
 
 @app.command("check")
 def check_command(
-    reference: Annotated[Path, typer.Option(help="Parquet or CSV file (or folder) to compare with.")],
-    current: Annotated[Path, typer.Option(help="Parquet or CSV file (or folder) that may have moved.")],
+    reference: Annotated[
+        str,
+        typer.Option(
+            help="Parquet or CSV file (or folder) to compare with, dvc:HASH, or a data set that a run logged: "
+            "mlflow:NAME@DIGEST, mlflow:runs/RUN_ID."
+        ),
+    ],
+    current: Annotated[str, typer.Option(help="What may have moved, named in the same ways.")],
     policy: Annotated[str, typer.Option(help="default, plain, or a TOML or YAML file.")] = "default",
     columns: Annotated[
         list[str] | None, typer.Option(help="Only these columns (repeat it, or separate by commas).")
@@ -68,12 +74,13 @@ def check_command(
 
     if engine != "local":
         raise BadInput(f"The engine '{engine}' is not part of this version.", "Use --engine local.")
+    before, now = _file(workspace, reference), _file(workspace, current)
     rules = load_policy(policy)
     rules = replace(rules, ignore=(*rules.ignore, *_names(ignore)))
-    weights = _importance(reference, current, target, rules.ignore) if target else None
+    weights = _importance(before, now, target, rules.ignore) if target else None
     report = check(
-        reference,
-        current,
+        before,
+        now,
         rules if target is None else replace(rules, ignore=(*rules.ignore, target)),
         columns=_names(columns) or None,
         importance=weights,
@@ -81,12 +88,19 @@ def check_command(
         now=datetime.now(UTC),
     )
     if classifier or mmd:
-        report = _with_whole_rows(report, reference, current, classifier=classifier, mmd=mmd)
+        report = _with_whole_rows(report, before, now, classifier=classifier, mmd=mmd)
     if output is Output.JSON:
         print_json(report_json(report))
     else:
         _print(report, output)
     raise typer.Exit(_exit_code(report))
+
+
+def _file(workspace: Path, name: str) -> Path:
+    from core.drift.references import is_named, reference_file
+    from core.workspace import open_workspace
+
+    return reference_file(open_workspace(workspace), name) if is_named(name) else Path(name)
 
 
 def _names(given: list[str] | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a model is compared with: a file, content that DVC keeps under a hash, or an earlier stretch of its own log."""
+"""What a model is compared with: a file, content that DVC keeps, a data set of MLflow, or a stretch of its own log."""
 
 from __future__ import annotations
 
@@ -18,19 +18,38 @@ if TYPE_CHECKING:
 
 
 def open_reference(ws: Workspace, section: MonitorSection, log: Source, windows: Sequence[Window]) -> Source:
-    """The source that the monitor's ``reference`` names: a path, ``dvc:HASH``, or ``window:FIRST..LAST``.
+    """The source that the monitor's ``reference`` names: also ``window:FIRST..LAST``, which is of its own log.
 
-    Raises NotFound for what is not there, BadSettings for windows that the log does not have.
+    Raises NotFound for what is not there, BadSettings for windows that the log does not have, and what
+    :func:`reference_file` does.
     """
     scheme, _, rest = str(section.reference).partition(":")
-    if scheme == "dvc":
-        return open_source(_stored(ws, rest))
     if scheme == "window":
         return _stretch(log, windows, rest)
-    return open_source(ws.settings.path(section.reference))
+    return open_source(reference_file(ws, str(section.reference)))
 
 
-def _stored(ws: Workspace, digest: str) -> Path:
+def reference_file(ws: Workspace, name: str) -> Path:
+    """The file that ``name`` means: ``dvc:HASH``, ``mlflow:NAME@DIGEST`` or ``mlflow:runs/RUN_ID``, else a path.
+
+    Raises NotFound, BadSettings for a name that fits several, IntegrityFailure for a file that was changed.
+    """
+    scheme, _, rest = name.partition(":")
+    if scheme == "dvc":
+        return stored_by_dvc(ws, rest)
+    if scheme == "mlflow":
+        from core.drift.logged_data import logged_file
+
+        return logged_file(ws, rest)
+    return ws.settings.path(Path(name))
+
+
+def is_named(name: str) -> bool:
+    """Whether ``name`` is looked up in a workspace rather than being a path."""
+    return name.startswith(("dvc:", "mlflow:"))
+
+
+def stored_by_dvc(ws: Workspace, digest: str) -> Path:
     """The file with this MD5 (four characters or more) in the cache of one of the DVC projects."""
     from core.pipeline.checks import cache_of, stored_path
     from core.pipeline.types import Hash

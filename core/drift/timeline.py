@@ -49,7 +49,7 @@ def marks(records: Iterable[Record], environment: str, graph: Graph | None, file
 
 
 def trained_on(graph: Graph, model: str, version: int, file: Path) -> Sequence[Node]:
-    """The data that a version came from, the one that ``file`` (a path or dvc:HASH) names first; () when unknown."""
+    """The data that a version came from, what ``file`` (a path, dvc: or mlflow:) names first; () when unknown."""
     from core.lineage.find import find_version
     from core.lineage.types import NodeKind
     from core.lineage.walk import Direction, reach
@@ -67,6 +67,9 @@ def trained_on(graph: Graph, model: str, version: int, file: Path) -> Sequence[N
         path, digest = str(node.attributes.get("path") or ""), str(node.attributes.get("hash") or "")
         if wanted.startswith("dvc:"):
             return digest.startswith(wanted.removeprefix("dvc:"))
+        if wanted.startswith("mlflow:"):
+            name, _, prefix = wanted.removeprefix("mlflow:").partition("@")
+            return node.kind is NodeKind.DATASET and node.name == name and digest.startswith(prefix)
         return bool(path) and (wanted == path or wanted.endswith(f"/{path}"))
 
     return sorted(data, key=lambda node: (not is_it(node), distance[node.id]))
