@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 from core.errors import ModelDeskError
 from core.privacy import SMALL, is_small
+from core.registry.drift_gate import NAMES as DRIFT_NAMES
+from core.registry.drift_gate import drift_verdict
+from core.registry.intervals import by_interval
 from core.registry.reproducible import lineage_verdict
-from core.registry.subgroups import Group, judge_groups
+from core.registry.subgroups import judge_groups, judge_groups_against
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.compare.types import Estimate, Item
+    from core.compare.types import Item
     from core.registry.policy import Gate, SubgroupGate, Tier
     from core.workspace import Workspace
 
@@ -69,12 +72,17 @@ def evaluate(
         else _absolute(gate, candidate)
         for gate in tier.gates
     ]
-    results += [_subgroup(gate, scores(candidate)) for gate in tier.subgroups]
+    results += [
+        _subgroup(gate, candidate, champion, ws.settings.metric_directions, scores) for gate in tier.subgroups
+    ]
     if tier.min_rows is not None:
         results.append(_rows(tier.min_rows, scores(candidate)))
     if tier.size_mb is not None:
         results.append(_size(tier.size_mb, size_bytes))
     results += [_kept(ws, name, candidate.run_id) for name in tier.checks]
+    for kind in tier.drift:
+        verdict, reason = drift_verdict(ws, kind, candidate, champion)
+        results.append(_result(DRIFT_NAMES[kind], Verdict(verdict), None, None, reason))
     if tier.lineage:
         verdict, reason = lineage_verdict(ws, candidate.run_id)
         results.append(_result(LINEAGE, Verdict(verdict), None, None, reason))
@@ -163,28 +171,17 @@ def _relative(
     finding = Evidence((champion, candidate), 0, scores).findings(gate.metric)[0]
     estimate = finding.estimate
     if estimate is not None and estimate.n > 0 and math.isfinite(estimate.low + estimate.high):
-        verdict, words = _by_interval(estimate, sign, gate.margin)
-        reason = f"{words}; {finding.reason}" if finding.reason else words
-        return _result(gate.name, verdict, value, threshold, reason)
+        verdict, numbers, meaning = by_interval(estimate, sign, gate.margin)
+        reason = (
+            numbers + (f": {meaning}" if meaning else "") + (f"; {finding.reason}" if finding.reason else "")
+        )
+        return _result(gate.name, Verdict(verdict), value, threshold, reason)
     if not finding.comparable:
         return _result(gate.name, Verdict.INCONCLUSIVE, value, threshold, f"not comparable: {finding.reason}")
     gain = sign * (candidate.metrics[gate.metric] - champion.metrics[gate.metric])
     verdict = Verdict.PASS if gain >= -gate.margin - 1e-12 else Verdict.FAIL
     words = f"the difference of the logged values alone, without an interval: {sign * gain:+.4g}"
     return _result(gate.name, verdict, value, threshold, f"{words} ({finding.reason})")
-
-
-def _by_interval(estimate: Estimate, sign: int, margin: float) -> tuple[Verdict, str]:
-    low, high = sorted((sign * estimate.low, sign * estimate.high))
-    words = (
-        f"difference {estimate.difference:+.4g}, 95 % interval {estimate.low:+.4g} to {estimate.high:+.4g} "
-        f"(n = {estimate.n:,}, {estimate.method})"
-    )
-    if low >= -margin:
-        return Verdict.PASS, words
-    if high < -margin:
-        return Verdict.FAIL, f"{words}: worse than the margin of {margin:g} allows"
-    return Verdict.INCONCLUSIVE, f"{words}: the interval holds the margin of {margin:g}"
 
 
 def _rows(minimum: int, table: pd.DataFrame | None) -> GateResult:
@@ -212,30 +209,28 @@ def _size(limit_mb: float, size_bytes: int | None) -> GateResult:
     return _result(SIZE, verdict, size, limit_mb, f"{size:.2f} MB of at most {limit_mb:g} MB")
 
 
-def _subgroup(gate: SubgroupGate, table: pd.DataFrame | None) -> GateResult:
-    """The worst group decides; all that did not pass are named."""
-    threshold = gate.min if gate.min is not None else gate.max
-    groups = judge_groups(gate, table)
+def _subgroup(
+    gate: SubgroupGate,
+    candidate: Item,
+    champion: Item | str,
+    declared: dict[str, str],
+    scores: Callable[[Item], pd.DataFrame | None],
+) -> GateResult:
+    """The worst group decides; all that did not pass are named. Against the champion the value is the gain."""
+    if gate.against:
+        other = champion if isinstance(champion, str) else scores(champion)
+        threshold, groups = -gate.margin, judge_groups_against(gate, scores(candidate), other, declared)
+    else:
+        threshold = gate.min if gate.min is not None else gate.max
+        groups = judge_groups(gate, scores(candidate))
     if isinstance(groups, str):
         return _result(gate.name, Verdict.INCONCLUSIVE, None, threshold, groups)
     worst = groups[0]
-    said = "; ".join(_group_words(group, gate.rows) for group in groups if group.outcome != "PASS")
+    said = "; ".join(f"{group.name}: {group.detail}" for group in groups if group.outcome != "PASS")
     shown = [group.value for group in groups if group.outcome == worst.outcome and group.value is not None]
-    value = None if not shown else min(shown) if gate.min is not None else max(shown)
-    return _result(
-        gate.name,
-        Verdict(worst.outcome),
-        value,
-        threshold,
-        said or f"all {len(groups)} groups are within the bound",
-    )
-
-
-def _group_words(group: Group, rows: int) -> str:
-    if group.outcome == "INCONCLUSIVE":
-        return f"{group.name}: too few test rows to judge ({rows} are needed)"
-    shown = "outside the bound" if group.value is None else f"{group.value:.4g} is outside the bound"
-    return f"{group.name}: {shown}"
+    value = None if not shown else min(shown) if gate.max is None or gate.min is not None else max(shown)
+    reason = said or f"all {len(groups)} groups are within the bound"
+    return _result(gate.name, Verdict(worst.outcome), value, threshold, reason)
 
 
 def _kept(ws: Workspace, name: str, run_id: str | None) -> GateResult:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -31,12 +31,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Gate(_Part):
-    """A bound on a metric: absolute (``min``, ``max``) or against the champion.
-
-    ``margin`` is how much worse than the champion a candidate may be; a negative one asks for a gain.
-    """
-
+class _Bounded(_Part):
     metric: str = Field(min_length=1)
     min: Finite | None = None
     max: Finite | None = None
@@ -44,7 +39,7 @@ class Gate(_Part):
     margin: Finite = 0.0
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Gate:
+    def _one_kind(self) -> Self:
         if (self.against is None) is (self.min is None and self.max is None):
             raise ValueError("a gate has either min and/or max, or against: champion")
         if self.against is None and "margin" in self.model_fields_set:
@@ -54,41 +49,40 @@ class Gate(_Part):
         return self
 
     @property
-    def name(self) -> str:
-        """``auroc >= 0.8``, ``log_loss against champion``."""
+    def bounds(self) -> str:
+        """`` >= 0.8``, `` against champion``."""
         if self.against:
-            return f"{self.metric} against {self.against}"
+            return f" against {self.against}"
         low = "" if self.min is None else f" >= {self.min:g}"
         high = "" if self.max is None else f" <= {self.max:g}"
-        return f"{self.metric}{low}{' and' if low and high else ''}{high}"
+        return f"{low}{' and' if low and high else ''}{high}"
 
 
-class SubgroupGate(_Part):
-    """A bound that holds in every group of ``by``, a column of the run's test rows.
+class Gate(_Bounded):
+    """A bound on a metric: absolute (``min``, ``max``) or against the champion.
+
+    ``margin`` is how much worse than the champion a candidate may be; a negative one asks for a gain.
+    """
+
+    @property
+    def name(self) -> str:
+        """``auroc >= 0.8``, ``log_loss against champion``."""
+        return f"{self.metric}{self.bounds}"
+
+
+class SubgroupGate(_Bounded):
+    """A bound, as of :class:`Gate`, that holds in every group of ``by``, a column of the run's test rows.
 
     A group of fewer than ``rows`` test rows leaves the gate inconclusive.
     """
 
-    metric: str = Field(min_length=1)
     by: str = Field(min_length=1)
-    min: Finite | None = None
-    max: Finite | None = None
     rows: int = Field(50, ge=11)
-
-    @model_validator(mode="after")
-    def _bounded(self) -> SubgroupGate:
-        if self.min is None and self.max is None:
-            raise ValueError("a subgroup gate has min and/or max")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min is above max")
-        return self
 
     @property
     def name(self) -> str:
-        """``sensitivity by site >= 0.6``."""
-        low = "" if self.min is None else f" >= {self.min:g}"
-        high = "" if self.max is None else f" <= {self.max:g}"
-        return f"{self.metric} by {self.by}{low}{' and' if low and high else ''}{high}"
+        """``sensitivity by site >= 0.6``, ``auroc by site against champion``."""
+        return f"{self.metric} by {self.by}{self.bounds}"
 
 
 class Tier(_Part):
@@ -106,6 +100,7 @@ class Tier(_Part):
     min_rows: int | None = Field(None, ge=1)
     size_mb: float | None = Field(None, gt=0)
     checks: tuple[Literal["data-validation", "data-quality"], ...] = ()
+    drift: tuple[Literal["training-data", "live-traffic", "monitor"], ...] = ()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Tier:

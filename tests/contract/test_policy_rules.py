@@ -14,7 +14,7 @@ from core.registry.policy import SubgroupGate, parse_policy
 from core.registry.promotion import carry_out, plan_promotion, plan_rollback
 from core.registry.requests import approved_basis
 from core.registry.retirement import delete_version
-from core.registry.subgroups import judge_groups
+from core.registry.subgroups import judge_groups, judge_groups_against
 from tests.contract.registry_desk import ADAM, CLIN, LEAD, OPAL, RINA, new_desk
 from tests.contract.test_approvals import WORDS, ruled_desk
 
@@ -73,7 +73,7 @@ def test_a_value_that_tells_a_small_count_is_not_shown() -> None:
     [
         (
             "{metric: sensitivity, by: site}",
-            "'tiers[0].subgroups[0]' is wrong: a subgroup gate has min and/or max.",
+            "'tiers[0].subgroups[0]' is wrong: a gate has either min and/or max, or against: champion.",
         ),
         (
             "{metric: sensitivity, by: site, min: 0.5, rows: 5}",
@@ -140,3 +140,43 @@ def test_a_version_that_is_needed_cannot_be_deleted(tmp_path: Path) -> None:
     delete_version(desk.ws, "risk", 3, ADAM, "trained on wrong units")
     assert [item.version for item in desk.ws.registry.versions("risk")] == [2, 1]
     assert desk.last().kind == "version_deleted" and desk.last().actor.name == "adam"
+
+
+def against(margin: float, **candidate: float) -> list[tuple[str, str]] | str:
+    gate = SubgroupGate(metric="sensitivity", by="site", against="champion", margin=margin)
+    found = judge_groups_against(gate, rows(**candidate), rows(north=0.8, south=0.8), {})
+    return found if isinstance(found, str) else [(group.name, group.outcome) for group in found]
+
+
+def test_each_group_is_held_against_the_champion() -> None:
+    """Better for most is no excuse for being worse for some."""
+    assert against(0.1, north=0.9, south=0.6) == [("south", "FAIL"), ("north", "PASS")]
+    assert against(0.1, north=0.9, south=0.72) == [("south", "INCONCLUSIVE"), ("north", "PASS")]
+    assert against(0.2, north=0.9, south=0.72) == [("north", "PASS"), ("south", "PASS")]
+    assert against(-0.05, north=0.95, south=0.8) == [("south", "FAIL"), ("north", "PASS")]
+
+
+def test_a_group_that_is_worse_is_named_with_its_gain_and_interval() -> None:
+    gate = SubgroupGate(metric="sensitivity", by="site", against="champion", margin=0.1)
+    found = judge_groups_against(gate, rows(north=0.85, south=0.6), rows(north=0.8, south=0.8), {})
+    assert not isinstance(found, str)
+    worst = found[0]
+    assert (worst.name, worst.value) == ("south", pytest.approx(-0.2))
+    assert "95 % interval" in worst.detail and worst.detail.endswith("worse than the margin of 0.1 allows")
+    few_missed = judge_groups_against(gate, rows(north=0.95, south=0.85), rows(north=0.8, south=0.8), {})
+    assert not isinstance(few_missed, str)
+    hidden = next(group for group in few_missed if group.name == "north")
+    assert hidden.value is None, "95 of 100 found would tell that 5 were missed"
+
+
+def test_nothing_to_hold_a_group_against_is_said() -> None:
+    gate = SubgroupGate(metric="sensitivity", by="site", against="champion")
+    table = rows(north=0.9, south=0.9)
+    assert judge_groups_against(gate, table, "nothing is live", {}) == "nothing is live"
+    assert "champion logged no per-row" in str(judge_groups_against(gate, table, None, {}))
+    assert "the run logged no per-row" in str(judge_groups_against(gate, None, table, {}))
+    assert "another split" in str(judge_groups_against(gate, table, table.head(300), {}))
+    small = pd.concat([rows(north=0.9), rows(south=0.1).head(20)], ignore_index=True)
+    small["row_id"] = np.arange(len(small))
+    found = judge_groups_against(gate, small, small, {})
+    assert not isinstance(found, str) and (found[0].name, found[0].outcome) == ("south", "INCONCLUSIVE")
