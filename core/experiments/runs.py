@@ -140,12 +140,14 @@ def open_tracking(
 ) -> Runs:
     """The runs behind a tracking URI: a database is read directly, a server asked over HTTP."""
     from core.experiments.mlflow_database import is_database
-    from core.experiments.mlflow_http import MlflowServer
-    from core.experiments.mlflow_rest import HttpReader
-    from core.experiments.mlflow_sql import DirectReader
 
     if is_database(uri):
+        from core.experiments.mlflow_sql import DirectReader
+
         return Runs(DirectReader(uri, directions), root)
+    from core.experiments.mlflow_http import MlflowServer
+    from core.experiments.mlflow_rest import HttpReader
+
     if uri.startswith(("http://", "https://")):
         return Runs(HttpReader(MlflowServer(uri, timeout_s), directions), root)
     if uri == "databricks" or uri.startswith("databricks://"):

@@ -13,10 +13,11 @@ from typing import Any
 from core.errors import NotFound
 from core.lineage.pipelines import digest_of
 from core.lineage.records import CommitRecord, FileRecord, ImportRecord, ProjectRecord, StageRecord
-from core.pipeline.git import Repository, find_repository, run
+from core.pipeline.git import Repository, run
 from core.pipeline.history import lock_history
-from core.pipeline.read import read_pipeline
+from core.pipeline.read import read_source
 from core.pipeline.revisions import gto_events, named
+from core.pipeline.sources import open_sources
 from core.pipeline.status import stage_states
 from core.pipeline.types import (
     Artifact,
@@ -37,13 +38,13 @@ _FORMAT = "%H%x1f%P%x1f%ct%x1f%an%x1f%D%x1f%s%x1e"
 def read_project(root: Path, name: str) -> ProjectRecord:
     """The project at ``root`` with all that any commit, branch or experiment locked. Raises NotFound."""
     try:
-        pipeline = read_pipeline(root)
+        with open_sources(root) as sources:
+            pipeline, repository = read_source(sources.at(None)), sources.repository
     except NotFound as error:
         raise NotFound(
             f"The DVC project '{name}' of this workspace cannot be read: {error.what}",
             "Correct 'projects' under [dvc] in modeldesk.toml.",
         ) from error
-    repository = find_repository(root)
     names = named(repository) if repository else ()
     commits = _commits(repository, names) if repository else ()
     tagged = any(name.kind is RevisionKind.TAG for name in names)
@@ -80,16 +81,17 @@ def joined(
         introduced.setdefault(digest, []).append(entry.commit)
         recorded.setdefault(entry.commit, {})[entry.stage] = digest
     held = _held(recorded, commits)
-    merged = {
-        digest: _locked(project, entry, digest, introduced[digest], held.get(digest, ()))
-        for digest, entry in known.items()
-    }
-    for record in now:
-        old = merged.get(record.digest)
-        merged[record.digest] = (
-            replace(record, introduced=old.introduced, commits=old.commits) if old else record
+    current = {record.digest: record for record in now}
+    merged = []
+    for digest, entry in known.items():
+        since, commits_with = tuple(introduced[digest]), frozenset(held.get(digest, ()))
+        here = current.pop(digest, None)
+        merged.append(
+            replace(here, introduced=since, commits=commits_with)
+            if here
+            else _locked(project, entry, digest, since, commits_with)
         )
-    return tuple(merged.values())
+    return (*merged, *current.values())
 
 
 def current_records(project: str, pipeline: Pipeline, states: Iterable[StageState]) -> Iterator[StageRecord]:
@@ -126,7 +128,7 @@ def current_records(project: str, pipeline: Pipeline, states: Iterable[StageStat
 
 
 def _locked(
-    project: str, entry: LockRecord, digest: str, introduced: Iterable[str], commits: Iterable[str]
+    project: str, entry: LockRecord, digest: str, introduced: tuple[str, ...], commits: frozenset[str]
 ) -> StageRecord:
     return StageRecord(
         project=project,
@@ -136,8 +138,8 @@ def _locked(
         outs=tuple(_file(path, found) for path, found in entry.outs),
         params=_params(entry.params),
         digest=digest,
-        introduced=tuple(introduced),
-        commits=frozenset(commits),
+        introduced=introduced,
+        commits=commits,
         tracked=entry.stage.endswith(".dvc"),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -19,6 +20,8 @@ from core.lineage.records import (
     is_model_file,
 )
 from core.lineage.types import Evidence, NodeId, NodeKind, Strength
+from core.pipeline.discovery import parents
+from core.pipeline.paths import is_url
 
 SHORT = 12
 
@@ -52,11 +55,15 @@ def stage_id(record: StageRecord) -> NodeId:
 
 def file_id(draft: Draft, project: str, file: FileRecord, since: CommitRecord | None = None) -> NodeId:
     """The node of a file with this content, added to the draft when it is new; first seen at ``since``."""
-    kind = _kind(file)
+    kind = _kind(file.path, model=file.model)
     digest = file.digest or ""
+    key = f"{project}/{file.path}@{digest[:SHORT] or 'unhashed'}"
+    known = NodeId(f"{kind}:{key}")
+    if known in draft:
+        return known
     return draft.node(
         kind,
-        f"{project}/{file.path}@{digest[:SHORT] or 'unhashed'}",
+        key,
         file.path,
         project=project,
         path=file.path,
@@ -70,10 +77,11 @@ def file_id(draft: Draft, project: str, file: FileRecord, since: CommitRecord | 
     )
 
 
-def _kind(file: FileRecord) -> NodeKind:
-    if file.model or is_model_file(file.path):
+@lru_cache(maxsize=50_000)  # asked for each time that an execution names the path
+def _kind(path: str, *, model: bool) -> NodeKind:
+    if model or is_model_file(path):
         return NodeKind.MODEL_FILE
-    return NodeKind.CODE if is_code_file(file.path) else NodeKind.DATA
+    return NodeKind.CODE if is_code_file(path) else NodeKind.DATA
 
 
 def commit_id(draft: Draft, sha: str, projects: Iterable[ProjectRecord]) -> NodeId:
@@ -171,15 +179,19 @@ def _inside(folders: Sequence[_Held], files: Sequence[_Held]) -> Iterator[tuple[
     by_path: dict[str, list[_Held]] = {}
     for holder in folders:
         by_path.setdefault(holder[1].path.rstrip("/"), []).append(holder)
-    parents: dict[str, tuple[str, ...]] = {}
+    above: dict[str, tuple[str, ...]] = {}
     for held in files:
         path = held[1].path
-        if path not in parents:
-            parents[path] = tuple(
-                above for above in map(str, PurePosixPath(path).parents) if above in by_path
-            )
-        for parent in parents[path]:
+        if path not in above:
+            above[path] = tuple(folder for folder in _folders(path) if folder in by_path)
+        for parent in above[path]:
             yield from ((holder, held) for holder in by_path[parent])
+
+
+def _folders(path: str) -> tuple[str, ...]:
+    """The folders that hold ``path``, the project's root among them where it does."""
+    inside = path != "." and not path.startswith(("/", "../")) and not is_url(path)
+    return (*parents(path), ".") if inside else tuple(parents(path))
 
 
 def _there_for(producer: StageRecord, consumer: StageRecord) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,15 @@ def _verdict(rules: dict[str, GitIgnoreSpec], path: str) -> bool:
     return verdict
 
 
+_RULES: dict[Hashable, GitIgnoreSpec | None] = {}
+_KEPT = 1_000
+
+
 def _read_rules(source: Source, file: str, findings: list[Finding]) -> GitIgnoreSpec | None:
+    """The rules of one file, remembered while it is the same; a file that cannot be read is looked at again."""
+    key = (source.scope, file, source.identity(file))
+    if key in _RULES:
+        return _RULES[key]
     try:
         lines = source.read(file).decode("utf-8").splitlines()
     except FileNotFoundError:
@@ -85,12 +93,19 @@ def _read_rules(source: Source, file: str, findings: list[Finding]) -> GitIgnore
     except (SourceFault, UnicodeDecodeError) as error:
         findings.append(Finding(file, None, f"ignored, because {error}", Severity.WARNING))
         return None
-    lines = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
-    if not lines:
+    if len(_RULES) > _KEPT:
+        _RULES.clear()
+    _RULES[key] = _rules(line.strip() for line in lines)
+    return _RULES[key]
+
+
+def _rules(lines: Iterable[str]) -> GitIgnoreSpec | None:
+    told = [line for line in lines if line and not line.startswith("#")]
+    if not told:
         return None
     from pathspec import GitIgnoreSpec
 
-    return GitIgnoreSpec.from_lines(lines)
+    return GitIgnoreSpec.from_lines(told)
 
 
 def _nested_projects(source: Source, names: Iterable[str]) -> set[str]:

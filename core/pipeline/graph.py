@@ -58,36 +58,39 @@ class _Outs:
             for out in stage.outs:
                 self._at.setdefault(self._key(out.path), []).append(stage)
         self._folders: set[str] = set()
-        for path in self._at:
-            for parent in _parents(path):
-                if parent in self._folders:
-                    break
-                self._folders.add(parent)
+        for folder in {path.rpartition("/")[0] for path in self._at} - {""}:
+            self._folders.update((folder, *_parents(folder)))
         self._sorted: list[str] | None = None
+        self._holders: dict[str, list[Stage]] = {"": []}
 
     def _key(self, path: str) -> str:
-        if not path.startswith("../") and path != "..":
+        if path[:2] != ".." or (not path.startswith("../") and path != ".."):
             return path
         folder = self._root
         while path == ".." or path.startswith("../"):
             folder, path = folder.rpartition("/")[0], path[3:]
         return f"{folder}/{path}" if path else folder or "/"
 
-    def overlapping(self, path: str) -> Iterator[Stage]:
+    def overlapping(self, path: str) -> list[Stage]:
         """Stages with an out that is ``path``, contains it or lies inside it."""
         key, at = self._key(path), self._at
-        if key in at:
-            yield from at[key]
-        for parent in _parents(key):
-            if parent in at:
-                yield from at[parent]
+        found = [*at.get(key, ()), *self._holding(key.rpartition("/")[0])]
         if "." in at and key != "." and not key.startswith("/"):
-            yield from at["."]
+            found += at["."]
         if key in self._folders or key == "." or self._holds_root(key):
-            yield from (stage for inside in self._below(key) for stage in at[inside])
+            found += (stage for inside in self._below(key) for stage in at[inside])
+        return found
+
+    def _holding(self, folder: str) -> list[Stage]:
+        """Stages with an out that is ``folder`` or contains it; asked for once for all the files in it."""
+        if folder not in self._holders:
+            self._holders[folder] = [
+                stage for path in (folder, *_parents(folder)) for stage in self._at.get(path, ())
+            ]
+        return self._holders[folder]
 
     def _holds_root(self, key: str) -> bool:
-        return key.startswith("/") and f"{self._root}/".startswith(f"{key.rstrip('/')}/")
+        return key[:1] == "/" and f"{self._root}/".startswith(f"{key.rstrip('/')}/")
 
     def _below(self, key: str) -> Iterator[str]:
         if key == "." or self._holds_root(key):

@@ -14,7 +14,8 @@ from typing import Any
 from core.pipeline.dotdvc import read_data_file
 from core.pipeline.git import ObjectReader, Repository, find_repository, open_objects, run
 from core.pipeline.grammar import command_of
-from core.pipeline.lockfile import parse_lock, recorded, section
+from core.pipeline.lock_entries import HEAD, split_entries
+from core.pipeline.lockfile import hash_of, parse_lock, section
 from core.pipeline.paths import is_url, project_path
 from core.pipeline.revisions import EXPERIMENT_REF
 from core.pipeline.sources import Commit, SourceFault
@@ -122,10 +123,7 @@ def _records(
 ) -> Iterator[LockRecord]:
     file = posixpath.relpath(change.path, repository.prefix) if repository.prefix else change.path
     folders = _folders(Commit(Path(root), repository, change.commit, reader), file)
-    before = [_entries(reader, root, file, blob, folders) for blob in change.before if set(blob) != {"0"}]
-    for stage, entry in _entries(reader, root, file, change.blob, folders).items():
-        if any(other.get(stage) == entry for other in before):
-            continue
+    for stage, entry in _news(reader, root, file, change, folders):
         yield LockRecord(
             commit=change.commit,
             time=change.time,
@@ -160,21 +158,37 @@ class _Entry:
     params: Mapping[str, Mapping[str, Any]]
 
 
-_PARSED: dict[Hashable, Mapping[str, _Entry]] = {}
+_NEWS: dict[Hashable, tuple[tuple[str, _Entry], ...]] = {}
 _KEPT = 20_000
 
 
-def _entries(
-    reader: ObjectReader, root: str, file: str, blob: str, folders: tuple[tuple[str, str], ...]
-) -> Mapping[str, _Entry]:
-    """The entries of one blob by stage name, parsed once."""
-    key = (root, file, blob, folders)
-    if key not in _PARSED:
-        data = reader.read(blob, MAX_BYTES)
-        if len(_PARSED) > _KEPT:
-            _PARSED.clear()
-        _PARSED[key] = {} if data is None else _parse(root, file, data, dict(folders))
-    return _PARSED[key]
+def _news(
+    reader: ObjectReader, root: str, file: str, change: _Change, folders: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, _Entry], ...]:
+    """The entries of a blob by stage name that none of the blobs before it has; worked out once."""
+    key = (root, file, change.blob, change.before, folders)
+    if key not in _NEWS:
+        before = (blob for blob in change.before if set(blob) != {"0"})
+        texts = [reader.read(blob, MAX_BYTES) or b"" for blob in (change.blob, *before)]
+        if not file.endswith(".dvc"):
+            texts = _narrowed(texts)
+        now, *then = (_parse(root, file, text, dict(folders)) for text in texts)
+        if len(_NEWS) > _KEPT:
+            _NEWS.clear()
+        _NEWS[key] = tuple(
+            (stage, entry) for stage, entry in now.items() if all(old.get(stage) != entry for old in then)
+        )
+    return _NEWS[key]
+
+
+def _narrowed(locks: list[bytes]) -> list[bytes]:
+    """The locks without the entries of the first one that another has word for word, where DVC wrote them all."""
+    split = [split_entries(lock) for lock in locks]
+    if None in split:
+        return locks
+    first, *others = (texts or {} for texts in split)
+    changed = {name for name, text in first.items() if all(other.get(name) != text for other in others)}
+    return [HEAD + b"".join(texts[name] for name in texts if name in changed) for texts in (first, *others)]
 
 
 def _parse(root: str, file: str, data: bytes, folders: Mapping[str, str]) -> Mapping[str, _Entry]:
@@ -187,10 +201,9 @@ def _parse(root: str, file: str, data: bytes, folders: Mapping[str, str]) -> Map
         return {stage.name: _Entry(stage.cmd, deps, outs, {})}
     folder = posixpath.dirname(file)
     prefix = "" if not folder else f"{folder}/dvc.yaml:"
-    stages = parse_lock(file, data).stages
     return {
         f"{prefix}{name}": _converted(root, folders.get(name, folder), entry)
-        for name, entry in stages.items()
+        for name, entry in parse_lock(file, data).stages.items()
     }
 
 
@@ -220,6 +233,6 @@ def _lock_entry(root: str, folder: str, entry: Mapping[str, Any]) -> _Entry:
 
 def _hashes(root: str, folder: str, items: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Hash]]:
     for written, item in items.items():
-        found = recorded(item, is_url(written)).hash
+        found = hash_of(item, is_url(written))
         if found:
             yield project_path(root, folder, written), found

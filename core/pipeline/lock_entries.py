@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
@@ -19,9 +21,9 @@ LARGEST = 8 << 10
 KEPT = 8_192
 
 # A stage's name stands alone on a line that is indented by two; what belongs to it is indented further.
-_NAME = re.compile(rb"^  (?![ #?-])[^\n]*:\n", re.MULTILINE)
-_SHALLOW = re.compile(rb"^(?! {3,}| *$)", re.MULTILINE)
-_REFERENCE = re.compile(rb"[:-] +[&*]|<<|\t|^---|^\.\.\.", re.MULTILINE)
+_START = re.compile(rb"\n(?:  ([^\s'\"#?&*!|>%@`{}\[\],-]\S*):(?=\n)| {0,2}[^ \n])")
+_REFERENCE = re.compile(rb"[:-] +[&*]")
+_FOREIGN = (b"<<", b"\t", b"\n---", b"\n...")
 
 _KNOWN: OrderedDict[bytes, tuple[str, Any]] = OrderedDict()
 _GUARD = Lock()
@@ -29,30 +31,44 @@ _GUARD = Lock()
 
 def read_entries(data: bytes) -> Document | None:
     """The document that ``load(data, line_depth=2)`` gives; None when the text is not as DVC writes it."""
-    if not data.startswith(HEAD) or len(data) > MAX_BYTES or _REFERENCE.search(data):
-        return None
-    starts = [match.start() for match in _NAME.finditer(data, len(HEAD))]
-    if not starts or starts[0] != len(HEAD) or not data.endswith(b"\n"):
-        return None
-    chunks = [data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
-    if any(_SHALLOW.search(chunk, chunk.index(b"\n") + 1, len(chunk) - 1) for chunk in chunks):
-        return None
-    entries = _parsed(chunks)
-    if entries is None or len({name for name, _ in entries}) < len(entries):
+    texts = split_entries(data)
+    entries = None if texts is None else parse_entries(tuple(texts.values()))
+    if texts is None or entries is None:
         return None
     lines: dict[tuple[str, ...], int] = {("schema",): 1, ("stages",): 2}
     line = HEAD_LINES + 1
-    for (name, _), chunk in zip(entries, chunks, strict=True):
+    for (name, _), text in zip(entries, texts.values(), strict=True):
         lines["stages", name] = line
-        line += chunk.count(b"\n")
+        line += text.count(b"\n")
     return Document({"schema": "2.0", "stages": dict(entries)}, lines)
 
 
-def _parsed(chunks: list[bytes]) -> list[tuple[str, Any]] | None:
-    """(name, entry) of each chunk; those not seen before are parsed together."""
+@lru_cache(maxsize=4)
+def split_entries(data: bytes) -> Mapping[bytes, bytes] | None:
+    """The text of each entry by its stage's name; None when the file is not as DVC writes it.
+
+    The latest ones are remembered: in a history each lock is what comes before the next.
+    """
+    if not data.startswith(HEAD) or not data.endswith(b"\n") or len(data) > MAX_BYTES:
+        return None
+    if any(sign in data for sign in _FOREIGN):
+        return None
+    if (b"&" in data or b"*" in data) and _REFERENCE.search(data):
+        return None
+    found = list(_START.finditer(data, len(HEAD) - 1))
+    if not found or found[0].start() != len(HEAD) - 1 or not all(match[1] for match in found):
+        return None
+    starts = [match.start() + 1 for match in found]
+    ends = (*starts[1:], len(data))
+    texts = {match[1]: data[at:end] for match, at, end in zip(found, starts, ends, strict=True)}
+    return texts if len(texts) == len(found) else None
+
+
+def parse_entries(texts: Sequence[bytes]) -> list[tuple[str, Any]] | None:
+    """(name, entry) of each text; those not seen before are parsed together. None for a fault in one of them."""
     with _GUARD:
-        found = {chunk: _KNOWN[chunk] for chunk in chunks if chunk in _KNOWN}
-    fresh = [chunk for chunk in chunks if chunk not in found]
+        found = {text: _KNOWN[text] for text in texts if text in _KNOWN}
+    fresh = [text for text in texts if text not in found]
     if fresh:
         try:
             value = load(b"".join(fresh)).value
@@ -65,8 +81,8 @@ def _parsed(chunks: list[bytes]) -> list[tuple[str, Any]] | None:
         ):
             return None
         found |= zip(fresh, value.items(), strict=True)
-        _keep({chunk: found[chunk] for chunk in fresh if len(chunk) <= LARGEST})
-    return [found[chunk] for chunk in chunks]
+        _keep({text: found[text] for text in fresh if len(text) <= LARGEST})
+    return [found[text] for text in texts]
 
 
 def _keep(entries: dict[bytes, tuple[str, Any]]) -> None:

@@ -126,6 +126,13 @@ def recorded(item: Mapping[str, Any] | None, is_remote: bool = False) -> Recorde
     )
 
 
+def hash_of(item: Mapping[str, Any], is_remote: bool = False) -> Hash | None:
+    """The hash alone, as :func:`recorded` has it."""
+    if "cloud" in item or "files" in item:
+        return recorded(item, is_remote).hash
+    return _hash(item, item.get("hash"), is_remote)
+
+
 def _hash(item: Mapping[str, Any], kind: Any, is_remote: bool) -> Hash | None:
     if isinstance(kind, str) and item.get(kind):
         return Hash(str(item[kind]).lower(), kind)

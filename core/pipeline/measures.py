@@ -167,9 +167,19 @@ def _files(source: Source, files: Mapping[str, None]) -> Iterator[str]:
             yield file
 
 
-def _leaves(values: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ((key, value) for key, value in flatten(values) if isinstance(value, int | float | str))
-    return dict(sorted(kept))
+_LEAVES: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+_KEPT = 10_000
+
+
+def _leaves(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Numbers and texts by dotted key; of a file that many revisions share (the same object) worked out once."""
+    known = _LEAVES.get(id(values))
+    if known is None or known[0] is not values:
+        if len(_LEAVES) > _KEPT:
+            _LEAVES.clear()
+        kept = ((key, value) for key, value in flatten(values) if isinstance(value, int | float | str))
+        known = _LEAVES[id(values)] = (values, dict(sorted(kept)))
+    return known[1]
 
 
 def _params(source: Source, revision: str | None) -> Measures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from posixpath import join, normpath
 
 _LOGIN = re.compile(r"://[^/@\s]+@")
@@ -14,6 +15,7 @@ def is_url(path: str) -> bool:
     return "://" in path and _URL.match(path) is not None
 
 
+@lru_cache(maxsize=50_000)  # a history names the same paths over and over
 def project_path(root: str, folder: str, written: str) -> str:
     """``written`` in ``folder`` as a normalised path from the root; URLs and outside absolutes stay."""
     if is_url(written):

@@ -67,13 +67,13 @@ class Sources:
 
     def __init__(self, project: Path, repository: Repository | None, stack: ExitStack) -> None:
         self._project = project
-        self._repository = repository
+        self.repository = repository
         self._stack = stack
         self._reader: ObjectReader | None = None
 
     def at(self, revision: str | None) -> Source:
         """The working tree (None; HEAD in a bare repository) or the commit; raises NotFound."""
-        repository = self._repository
+        repository = self.repository
         if revision is None and not (repository and repository.bare):
             return WorkingTree(self._project, repository)
         if repository is None:
@@ -169,6 +169,7 @@ class Commit:
         self._repository = repository
         self._reader = reader
         self._tree = f"{commit}^{{tree}}"
+        self._entries: dict[str, TreeEntry | None] = {}
 
     def names(self) -> Iterator[str]:
         """DVC's files in the commit's tree; unchanged folders come from a cache."""
@@ -206,6 +207,11 @@ class Commit:
         return self.identity(posixpath.join(folder, ".dvc")) == DIRECTORY
 
     def _entry(self, path: str) -> TreeEntry | None:
+        if path not in self._entries:
+            self._entries[path] = self._found(path)
+        return self._entries[path]
+
+    def _found(self, path: str) -> TreeEntry | None:
         full = posixpath.normpath(posixpath.join(self._repository.prefix, path))
         if full.startswith("../") or full.startswith("/") or full == "..":
             return None

@@ -24,6 +24,7 @@ from yaml import (
 )
 from yaml.cyaml import CParser
 
+from core.pipeline.yaml_block import NotPlain, read_block
 from core.pipeline.yaml_scalars import plain, tagged
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -63,6 +64,14 @@ def load(data: bytes, line_depth: int = 0) -> Document:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise YamlFault("the file is not valid UTF-8", line) from error
+    try:
+        return Document(*read_block(text, line_depth))
+    except NotPlain:
+        return parse(text, line_depth)
+
+
+def parse(text: str, line_depth: int) -> Document:
+    """The same by a full parser, whatever the text is written like."""
     builder = _Builder(line_depth)
     try:
         return Document(builder.build(text), builder.lines)

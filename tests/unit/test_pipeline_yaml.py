@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from core.pipeline.yaml12 import MAX_BYTES, YamlFault, load
+from core.pipeline.yaml12 import MAX_BYTES, YamlFault, load, parse
+from core.pipeline.yaml_block import NotPlain, read_block
 
 SCALARS = re.split(
     " +",
@@ -121,3 +122,104 @@ def test_lines_of_keys() -> None:
     lines = load(b"stages:\n  a:\n    cmd: x\n  b:\n    deps:\n    - y\n", line_depth=3).lines
     assert lines["stages", "b"] == 4
     assert lines["stages", "b", "deps"] == 5
+
+
+WORDS = [
+    "a",
+    "b",
+    "x: y",
+    "a:b",
+    "1e-3",
+    "010",
+    "true",
+    "'q'",
+    "'it''s'",
+    '"n"',
+    '"\\n"',
+    "-1",
+    "- z",
+    "~",
+    "http://x",
+]
+WORDS += [
+    "p #c",
+    "p#c",
+    "p ",
+    "a  b",
+    "{k: 1}",
+    "[1]",
+    "|",
+    "&a v",
+    "*a",
+    "!!str 1",
+    "2020-01-01",
+    "k:",
+    "",
+    "é",
+]
+WORDS += [
+    "? a",
+    "[]",
+    "{}",
+    "[a, 1e-3]",
+    "{cache: false}",
+    "{a: 1, a: 2}",
+    "[a,b]",
+    "[a , b]",
+    "{a: b: c}",
+    "[x: 1]",
+]
+WORDS += ["{true: 1}", "[~, -1]", "[a b]", "{k: v }"]
+KEYS = [
+    "a",
+    "b",
+    "stages",
+    "train.lr",
+    "g@a-1",
+    "true",
+    "Null",
+    "1",
+    "<<",
+    "'a'",
+    "a b",
+    "-a",
+    "no",
+    "x/y.py",
+]
+
+
+@st.composite
+def lines_of_text(draw: st.DrawFn) -> str:
+    """Lines that are mostly, not always, plain block YAML."""
+    lines = []
+    for _ in range(draw(st.integers(1, 8))):
+        indent = " " * draw(st.sampled_from([0, 0, 2, 2, 4, 4, 6, 1, 3]))
+        dash = draw(st.sampled_from(["", "", "- ", "-  ", "-"]))
+        key = draw(st.sampled_from(KEYS[:5] * 3 + KEYS))
+        word = draw(st.sampled_from(WORDS))
+        form = draw(st.sampled_from(["{key}: {word}", "{key}:", "{word}", "{key}:  {word}", "# {word}", ""]))
+        lines.append(indent + dash + form.format(key=key, word=word))
+    return "\n".join(lines) + draw(st.sampled_from(["\n", "", "\n\n"]))
+
+
+@settings(max_examples=400, deadline=None)
+@given(lines_of_text())
+def test_what_is_read_line_by_line_is_what_the_parser_reads(text: str) -> None:
+    try:
+        value, lines = read_block(text, 2)
+    except NotPlain:
+        return
+    whole = parse(text, 2)
+    assert repr(value) == repr(whole.value)  # also types and order
+    assert lines == whole.lines
+
+
+def test_a_lock_as_dvc_writes_it_is_read_line_by_line() -> None:
+    text = (
+        "schema: '2.0'\nstages:\n  train:\n    cmd: python train.py --lr 1e-3\n    deps:\n    - path: data/a b.csv\n"
+        "      md5: 00aa\n      size: 12\n    params:\n      params.yaml:\n        train.lr: 0.001\n"
+    )
+    value, _ = read_block(text * 1, 0)
+    assert value == oracle(text)
+    many = "".join(f"k{number}: v\n" for number in range(20_000))
+    assert read_block(many, 1)[1]["k19999",] == 20_000  # lines are counted over the pieces of a large text
