@@ -36,8 +36,9 @@ class Deployment:
     def run(self) -> Operation:
         """All steps; on any failure the candidate is stopped and the error says what is live."""
         try:
-            slot = self._warm_slot() or self._started_slot()
-            done = self._switched(slot)
+            endpoint = self._endpoint()
+            warm = self._warm_slot(endpoint)
+            done = self._switched(warm, endpoint) if warm else self._switched(self._started_slot())
         except ModelDeskError as error:
             raise self._failed(error) from error
         except BaseException:
@@ -46,8 +47,7 @@ class Deployment:
         outbox.deliver(self.desk.ws, self.desk.outbox, outbox.LEDGER)
         return done
 
-    def _warm_slot(self) -> Slot | None:
-        endpoint = self._endpoint()
+    def _warm_slot(self, endpoint: Endpoint) -> Slot | None:
         slot = endpoint.slot_of(self.plan.to_version)
         if slot is None or not self.desk.engine.alive(endpoint, slot):
             return None
@@ -61,7 +61,7 @@ class Deployment:
 
     def ready(self) -> Slot:
         """The candidate answering in a slot without traffic, every check passed; nothing is switched."""
-        return self._warm_slot() or self._checked_slot()
+        return self._warm_slot(self._endpoint()) or self._checked_slot()
 
     def _started_slot(self) -> Slot:
         slot = self._checked_slot()
@@ -122,8 +122,9 @@ class Deployment:
                 "Find out who changed them; register the new files as a new version.",
             )
 
-    def _switched(self, slot: Slot) -> Operation:
-        before = self._endpoint()
+    def _switched(self, slot: Slot, before: Endpoint | None = None) -> Operation:
+        """``before``: the endpoint where it was read since this operation began, which nobody else may change."""
+        before = before or self._endpoint()
         with self.log.quick("switch") as note:
             after = self._decide(before, slot)
             self.switched = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from core.deploy import database as db
 from core.deploy import journal_rows as rows
 from core.deploy import journal_writes as writes
 from core.deploy import processes
-from core.deploy.database import DeployDatabase, now_text
+from core.deploy.database import DeployDatabase, at, now_text, of_key
 from core.deploy.journal_writes import Message
 from core.deploy.store import change_live, read_endpoints, reopen_served, write_endpoint
 from core.deploy.types import (
@@ -29,11 +30,23 @@ from core.deploy.types import (
 from core.errors import Conflict, NotFound
 
 _ops = db.operations
+_OPERATION = sa.select(_ops).where(_ops.c.id == sa.bindparam("of_id"))
+_STEPS = sa.select(db.steps).where(db.steps.c.operation_id == sa.bindparam("of_id")).order_by(db.steps.c.n)
+_OF_ENDPOINT = sa.select(_ops).where(*of_key(_ops)).order_by(_ops.c.epoch.desc())
+_NEWEST = _OF_ENDPOINT.limit(1)
+_RUNNING = sa.select(_ops).where(_ops.c.state == OperationState.RUNNING)
+_BEGIN = sa.insert(_ops).returning(_ops)
+_NEW_EPOCH = sa.update(db.endpoints).where(*of_key(db.endpoints))
+_TELL = sa.insert(db.outbox)
+JUST_NOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What someone wants; ``expects`` is the live version that they saw, None when they did not look."""
+    """What someone wants; ``expects`` is the live version that they saw, None when they did not look.
+
+    ``once``: refused when a rollback has just ended, because a second click would go back a second time.
+    """
 
     key: EndpointKey
     kind: OperationKind
@@ -42,6 +55,7 @@ class Intent:
     reason: str
     expects: int | None = None
     idempotency_key: str | None = None
+    once: bool = False
 
 
 class Journal:
@@ -62,7 +76,11 @@ class Journal:
             endpoint = next(iter(read_endpoints(connection, intent.key)), None)
             if endpoint is None:
                 raise NotFound(f"Nothing was ever deployed at {intent.key}.", "Deploy a version there first.")
-            _make_way(connection, intent)
+            newest = connection.execute(_NEWEST, at(intent.key)).first()
+            if newest is not None:
+                _make_way(connection, newest, intent)
+            if newest is not None and intent.once:
+                _refuse_again(newest)
             _check_expected(connection, endpoint, intent)
             owner = processes.this_process()
             row = {
@@ -81,10 +99,8 @@ class Journal:
                 "owner_birth": owner.create_time,
                 "started_at": now_text(),
             }
-            connection.execute(sa.insert(_ops), row)
-            values = sa.update(db.endpoints).where(*rows.same(db.endpoints, intent.key))
-            connection.execute(values.values(epoch=endpoint.epoch + 1))
-            return rows.operation(connection.execute(sa.select(_ops).where(_ops.c.id == row["id"])).one())
+            connection.execute(_NEW_EPOCH, at(intent.key) | {"epoch": endpoint.epoch + 1})
+            return rows.operation(connection.execute(_BEGIN, row).one())
 
     def decide(
         self,
@@ -101,7 +117,7 @@ class Journal:
         """
         with self._database.writing() as connection:
             endpoint = read_endpoints(connection, operation.key)[0]
-            row = connection.execute(sa.select(_ops).where(_ops.c.id == operation.id)).one()
+            row = connection.execute(_OPERATION, {"of_id": operation.id}).one()
             if endpoint.epoch != operation.epoch or row.state != OperationState.RUNNING:
                 raise Conflict(
                     f"A rollback of {operation.key} took over while this {operation.kind} was under way.",
@@ -115,7 +131,7 @@ class Journal:
             write_endpoint(connection, changed, operation.actor)
             if messages:
                 told = [writes.message_row(operation, message) for message in messages]
-                connection.execute(sa.insert(db.outbox), told)
+                connection.execute(_TELL, told)
             return changed
 
     def withdraw(self, operation: Operation, before: Endpoint) -> None:
@@ -132,7 +148,7 @@ class Journal:
     def tell(self, operation: Operation, message: Message) -> None:
         """Put a message of an operation into the outbox."""
         with self._database.writing() as connection:
-            connection.execute(sa.insert(db.outbox).values(writes.message_row(operation, message)))
+            connection.execute(_TELL, writes.message_row(operation, message))
 
     def step(self, operation: Operation, *steps: Step) -> None:
         """Write lines of the operation's log; a step that was RUNNING is replaced by its end."""
@@ -160,17 +176,15 @@ class Journal:
 
     def running(self) -> tuple[Operation, ...]:
         """Operations under way, without their steps."""
-        query = sa.select(_ops).where(_ops.c.state == OperationState.RUNNING)
         with self._database.reading() as connection:
-            return () if connection is None else tuple(map(rows.operation, connection.execute(query)))
+            return () if connection is None else tuple(map(rows.operation, connection.execute(_RUNNING)))
 
     def abort_orphans(self) -> tuple[Operation, ...]:
         """Mark operations whose process is gone as ABORTED; gives back those as they are now."""
         if not self.running():
             return ()
         with self._database.writing() as connection:
-            running = connection.execute(sa.select(_ops).where(_ops.c.state == OperationState.RUNNING)).all()
-            orphans = [row for row in running if not _owner_alive(row)]
+            orphans = [row for row in connection.execute(_RUNNING).all() if not _owner_alive(row)]
             for row in orphans:
                 _abort(connection, row)
         return tuple(self.operation(row.id) for row in orphans)
@@ -193,9 +207,8 @@ class Journal:
     def operation(self, operation_id: str) -> Operation:
         """One operation with its steps."""
         with self._database.reading() as connection:
-            row = connection.execute(sa.select(_ops).where(_ops.c.id == operation_id)).one()
-            lines = sa.select(db.steps).where(db.steps.c.operation_id == operation_id).order_by(db.steps.c.n)
-            steps = tuple(rows.step(line) for line in connection.execute(lines))
+            row = connection.execute(_OPERATION, {"of_id": operation_id}).one()
+            steps = tuple(rows.step(line) for line in connection.execute(_STEPS, {"of_id": operation_id}))
         return replace(rows.operation(row), steps=steps)
 
     def under_key(self, idempotency_key: str) -> Operation | None:
@@ -206,17 +219,36 @@ class Journal:
 
     def operations(self, key: EndpointKey | None = None, limit: int = 50) -> tuple[Operation, ...]:
         """Operations, newest first, without their steps; of one endpoint by epoch, which no clock can turn back."""
-        query = sa.select(_ops).order_by(_ops.c.started_at.desc()).limit(limit)
-        if key is not None:
-            query = sa.select(_ops).where(*rows.same(_ops, key)).order_by(_ops.c.epoch.desc()).limit(limit)
+        query = _OF_ENDPOINT if key else sa.select(_ops).order_by(_ops.c.started_at.desc())
         with self._database.reading() as connection:
-            return () if connection is None else tuple(map(rows.operation, connection.execute(query)))
+            if connection is None:
+                return ()
+            found = connection.execute(query.limit(limit), at(key) if key else {})
+            return tuple(map(rows.operation, found))
+
+    def refuse_again(self, key: EndpointKey) -> None:
+        """Raise Conflict when a rollback of the endpoint has just ended: one more would go back further."""
+        with self._database.reading() as connection:
+            newest = None if connection is None else connection.execute(_NEWEST, at(key)).first()
+        if newest is not None:
+            _refuse_again(newest)
 
 
-def _make_way(connection: sa.Connection, intent: Intent) -> None:
-    running = sa.select(_ops).where(*rows.same(_ops, intent.key), _ops.c.state == OperationState.RUNNING)
-    row = connection.execute(running).first()
-    if row is None:
+def _refuse_again(newest: Any) -> None:
+    last = rows.operation(newest)
+    if last.kind is not OperationKind.ROLLBACK or last.state is not OperationState.DONE:
+        return
+    ago = (datetime.now(UTC) - last.finished_at).total_seconds()
+    if 0 <= ago < JUST_NOW_S:  # after a clock was set back, nobody knows how long ago it was
+        raise Conflict(
+            f"Already done by {last.actor} {ago:.0f} s ago: v{last.to_version} is live in {last.key}.",
+            "To go back further, name the version.",
+        )
+
+
+def _make_way(connection: sa.Connection, row: Any, intent: Intent) -> None:
+    """End the endpoint's ``row`` should it run and may be ended; only the newest operation can be running."""
+    if row.state != OperationState.RUNNING:
         return
     if not _owner_alive(row):
         _abort(connection, row)
@@ -233,8 +265,8 @@ def _make_way(connection: sa.Connection, intent: Intent) -> None:
 def _check_expected(connection: sa.Connection, endpoint: Endpoint, intent: Intent) -> None:
     if intent.expects is None or intent.expects == endpoint.live_version:
         return
-    done = sa.select(_ops).where(*rows.same(_ops, intent.key), _ops.c.state == OperationState.DONE)
-    last = connection.execute(done.order_by(_ops.c.finished_at.desc())).first()
+    done = sa.select(_ops).where(*of_key(_ops), _ops.c.state == OperationState.DONE)
+    last = connection.execute(done.order_by(_ops.c.finished_at.desc()), at(intent.key)).first()
     who = ""
     if last is not None:
         verb = "rolled back" if last.kind == OperationKind.ROLLBACK else "deployed"

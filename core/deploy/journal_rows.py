@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from core.deploy.database import instant
 from core.deploy.types import EndpointKey, Operation, OperationKind, OperationState, Step, StepState
 
@@ -41,11 +39,6 @@ def step(row: Any) -> Step:
         seconds=row.seconds,
         detail=row.detail,
     )
-
-
-def same(table: sa.Table, key: EndpointKey) -> tuple[Any, Any]:
-    """The condition that a row belongs to ``key``."""
-    return table.c.model == key.model, table.c.environment == key.environment
 
 
 def ago(text: str) -> str:

@@ -12,6 +12,14 @@ from core.deploy import database as db
 from core.deploy.database import now_text
 from core.deploy.types import Operation, OperationState, Step, StepState
 
+_of_steps = db.steps.c.operation_id == sa.bindparam("of_id")
+_DROP_RUNNING_STEP = sa.delete(db.steps).where(_of_steps, db.steps.c.state == StepState.RUNNING)
+_LAST_STEP = sa.select(sa.func.coalesce(sa.func.max(db.steps.c.n), 0)).where(_of_steps)
+_ADD_STEP = sa.insert(db.steps)
+_END = sa.update(db.operations).where(
+    db.operations.c.id == sa.bindparam("of_id"), db.operations.c.state == OperationState.RUNNING
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -23,22 +31,21 @@ class Message:
 
 def write_steps(connection: sa.Connection, operation_id: str, steps: tuple[Step, ...]) -> None:
     """Append lines to an operation's log; one that was RUNNING is replaced by them."""
-    own = db.steps.c.operation_id == operation_id
-    connection.execute(sa.delete(db.steps).where(own, db.steps.c.state == StepState.RUNNING))
-    last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(db.steps.c.n), 0)).where(own)).scalar()
+    of_id = {"of_id": operation_id}
+    connection.execute(_DROP_RUNNING_STEP, of_id)
+    last = connection.execute(_LAST_STEP, of_id).scalar()
     for n, step in enumerate(steps, last + 1):
         values = {"name": step.name, "state": str(step.state), "started_at": step.started_at.isoformat()}
-        values |= {"seconds": step.seconds, "detail": step.detail, "n": n}
-        connection.execute(sa.insert(db.steps).values(operation_id=operation_id, **values))
+        values |= {"seconds": step.seconds, "detail": step.detail, "n": n, "operation_id": operation_id}
+        connection.execute(_ADD_STEP, values)
 
 
 def end(
     connection: sa.Connection, operation_id: str, state: OperationState, message: str, **measured: Any
 ) -> None:
     """End an operation, should it still run."""
-    running = sa.and_(db.operations.c.id == operation_id, db.operations.c.state == OperationState.RUNNING)
     values = {"state": str(state), "message": message, "finished_at": now_text(), **measured}
-    connection.execute(sa.update(db.operations).where(running).values(values))
+    connection.execute(_END, {"of_id": operation_id} | values)
 
 
 def complete_messages(connection: sa.Connection, operation_id: str, **measured: Any) -> None:

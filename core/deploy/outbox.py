@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 LEDGER = "ledger"
 ALIAS = "alias"
+_RUNNING = sa.select(db.operations.c.id).where(db.operations.c.state == "running")
+_PENDING = (
+    sa.select(db.outbox)
+    .where(db.outbox.c.done_at.is_(None), db.outbox.c.operation_id.not_in(_RUNNING))
+    .order_by(db.outbox.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +47,8 @@ class Outbox:
 
     def pending(self, kind: str | None = None) -> tuple[Pending, ...]:
         """Undelivered messages, oldest first; those of an operation that still runs may yet be withdrawn."""
-        ended = db.outbox.c.operation_id.not_in(
-            sa.select(db.operations.c.id).where(db.operations.c.state == "running")
-        )
-        query = sa.select(db.outbox).where(db.outbox.c.done_at.is_(None), ended).order_by(db.outbox.c.id)
-        if kind is not None:
-            query = query.where(db.outbox.c.kind == kind)
         with self._database.reading() as connection:
-            rows = [] if connection is None else connection.execute(query).all()
+            rows = [] if connection is None else connection.execute(_PENDING).all()
         return tuple(
             Pending(
                 id=row.id,
@@ -60,6 +60,7 @@ class Outbox:
                 last_error=row.last_error,
             )
             for row in rows
+            if kind in (None, row.kind)
         )
 
     def mark(self, message: Pending, error: str = "") -> None:

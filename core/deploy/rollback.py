@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from core import access
 from core.access import Action, Actor
@@ -28,7 +27,6 @@ from core.deploy.types import (
 from core.errors import BadInput, Conflict, IntegrityFailure, ModelDeskError, NotFound, Unavailable
 
 LAST_GOOD = "last-good"
-JUST_NOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ def plan_rollback(desk: Desk, model: str, environment: str, to: str = LAST_GOOD)
     if endpoint is None or endpoint.live is None:
         raise NotFound(f"Nothing serves {key}.", "Deploy a version first.")
     if to == LAST_GOOD:
-        _refuse_second_click(desk, key)
+        desk.journal.refuse_again(key)
     target, skipped = _canary_target(desk, endpoint, to), ()
     if target is None:
         target, skipped = _chosen(desk, endpoint, to)
@@ -103,8 +101,6 @@ def rollback(
     access.require(desk.settings, actor, Action.ROLL_BACK, plan.key.model, plan.key.environment)
     if not reason.strip():
         raise BadInput("A rollback needs a reason.", "Say in a few words what is wrong.")
-    if idempotency_key is None and plan.asked_for == LAST_GOOD:
-        _refuse_second_click(desk, plan.key)
     operation = desk.journal.begin(
         Intent(
             key=plan.key,
@@ -114,6 +110,7 @@ def rollback(
             reason=reason,
             expects=plan.from_version,
             idempotency_key=idempotency_key,
+            once=idempotency_key is None and plan.asked_for == LAST_GOOD,
         )
     )
     if operation.repeated:
@@ -163,20 +160,6 @@ def _failed(desk: Desk, operation: Operation, error: ModelDeskError) -> ModelDes
     text = f"{error.what} v{live} is recorded as live in {operation.key.environment}."
     desk.journal.finish(operation, OperationState.FAILED, text)
     return type(error)(text, error.way_out)
-
-
-def _refuse_second_click(desk: Desk, key: EndpointKey) -> None:
-    last = next(iter(desk.journal.operations(key, limit=1)), None)
-    if last is None or last.kind is not OperationKind.ROLLBACK:
-        return
-    if last.state is not OperationState.DONE or last.finished_at is None:
-        return
-    ago = (datetime.now(UTC) - last.finished_at).total_seconds()
-    if 0 <= ago < JUST_NOW_S:  # after a clock was set back, nobody knows how long ago it was
-        raise Conflict(
-            f"Already done by {last.actor} {ago:.0f} s ago: v{last.to_version} is live in {key}.",
-            "To go back further, name the version.",
-        )
 
 
 def _target(desk: Desk, endpoint: Endpoint, stretch: Served) -> RollbackTarget:

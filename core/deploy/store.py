@@ -13,9 +13,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.deploy import database as db
-from core.deploy.database import DeployDatabase, instant, now_text
+from core.deploy.database import DeployDatabase, at, instant, now_text, of_key
 from core.deploy.types import Artifact, Endpoint, EndpointKey, Process, Served, Slot, SlotName
 from core.errors import Conflict
+
+_ENDPOINTS = sa.select(db.endpoints).order_by(db.endpoints.c.model, db.endpoints.c.environment)
+_SLOTS = sa.select(db.slots)
+_ENDPOINT, _SLOTS_OF = _ENDPOINTS.where(*of_key(db.endpoints)), _SLOTS.where(*of_key(db.slots))
+_CHANGE_ENDPOINT = sa.update(db.endpoints).where(*of_key(db.endpoints))
+_ONE_SLOT = (*of_key(db.slots), db.slots.c.slot == sa.bindparam("of_slot"))
+_CHANGE_SLOT, _FORGET_SLOT = sa.update(db.slots).where(*_ONE_SLOT), sa.delete(db.slots).where(*_ONE_SLOT)
+_SERVED = sa.select(db.served).where(*of_key(db.served)).order_by(db.served.c.id.desc())
+_END_SERVED = sa.update(db.served).where(*of_key(db.served), db.served.c.until.is_(None))
+_BEGIN_SERVED = sa.insert(db.served)
 
 
 class Store:
@@ -52,7 +62,7 @@ class Store:
     def put_slot(self, key: EndpointKey, slot: Slot) -> None:
         """Record what a slot holds and which process serves it."""
         with self._database.writing() as connection:
-            connection.execute(sa.delete(db.slots).where(*_is(db.slots, key), db.slots.c.slot == slot.name))
+            connection.execute(_FORGET_SLOT, at(key) | {"of_slot": str(slot.name)})
             connection.execute(sa.insert(db.slots).values(**_where(key), **_slot_values(slot)))
 
     def replace_process(self, key: EndpointKey, before: Slot, after: Slot) -> bool:
@@ -64,14 +74,13 @@ class Store:
             process = after.process
             values = {"pid": process and process.pid, "create_time": process and process.create_time}
             values |= {"started_at": after.started_at.isoformat(), "restarts": after.restarts}
-            own = sa.and_(*_is(db.slots, key), db.slots.c.slot == str(before.name))
-            connection.execute(sa.update(db.slots).where(own).values(**values))
+            connection.execute(_CHANGE_SLOT, at(key) | {"of_slot": str(before.name)} | values)
             return True
 
     def clear_slot(self, key: EndpointKey, name: SlotName) -> None:
         """Forget what a slot held."""
         with self._database.writing() as connection:
-            connection.execute(sa.delete(db.slots).where(*_is(db.slots, key), db.slots.c.slot == str(name)))
+            connection.execute(_FORGET_SLOT, at(key) | {"of_slot": str(name)})
 
     def remember(self, key: EndpointKey, stretches: Sequence[tuple[Served, Artifact]]) -> None:
         """Record stretches of service that another witness vouches for, oldest first."""
@@ -114,7 +123,7 @@ class Store:
         with self._database.reading() as connection:
             if connection is None:
                 return ()
-            return tuple(_served(row) for row in connection.execute(_served_query(key)))
+            return tuple(_served(row) for row in connection.execute(_SERVED, at(key)))
 
     def golden(self, sha256: str) -> list[Any] | None:
         """What the files with this digest answered to their input example at first; None when not kept."""
@@ -132,9 +141,9 @@ class Store:
 
     def artifact_of(self, key: EndpointKey, version: int) -> Artifact | None:
         """The files that ``version`` was last served from here; None when it never was."""
-        query = _served_query(key).where(db.served.c.version == version)
+        query = _SERVED.where(db.served.c.version == version).limit(1)
         with self._database.reading() as connection:
-            row = None if connection is None else connection.execute(query).first()
+            row = None if connection is None else connection.execute(query, at(key)).first()
         if row is None:
             return None
         return Artifact(directory=Path(row.directory), sha256=row.sha256, size_bytes=row.size_bytes)
@@ -142,11 +151,10 @@ class Store:
 
 def read_endpoints(connection: sa.Connection, key: EndpointKey | None = None) -> tuple[Endpoint, ...]:
     """Endpoints with their slots, in the given transaction."""
-    query, slot_query = sa.select(db.endpoints), sa.select(db.slots)
-    if key is not None:
-        query, slot_query = query.where(*_is(db.endpoints, key)), slot_query.where(*_is(db.slots, key))
-    slots = connection.execute(slot_query).all()
-    rows = connection.execute(query.order_by(db.endpoints.c.model, db.endpoints.c.environment))
+    if key is None:
+        slots, rows = connection.execute(_SLOTS).all(), connection.execute(_ENDPOINTS)
+    else:
+        slots, rows = connection.execute(_SLOTS_OF, at(key)).all(), connection.execute(_ENDPOINT, at(key))
     return tuple(_endpoint(row, slots) for row in rows)
 
 
@@ -154,9 +162,8 @@ def change_live(
     connection: sa.Connection, endpoint: Endpoint, live: Slot, *, by: str, leaves_good: bool
 ) -> None:
     """Close the stretch that ends now and open that of ``live``, in the given transaction."""
-    now, table = now_text(), db.served
-    open_now = sa.and_(*_is(table, endpoint.key), table.c.until.is_(None))
-    connection.execute(sa.update(table).where(open_now).values(until=now, good=leaves_good))
+    now = now_text()
+    connection.execute(_END_SERVED, at(endpoint.key) | {"until": now, "good": leaves_good})
     values = {
         "version": live.version,
         "sha256": live.artifact.sha256,
@@ -164,7 +171,7 @@ def change_live(
         "size_bytes": live.artifact.size_bytes,
     }
     values |= _where(endpoint.key) | {"since": now, "by": by, "good": True}
-    connection.execute(sa.insert(table), values)
+    connection.execute(_BEGIN_SERVED, values)
 
 
 def _insert_served(
@@ -200,7 +207,7 @@ def _slot_values(slot: Slot) -> dict[str, Any]:
 
 def reopen_served(connection: sa.Connection, key: EndpointKey) -> None:
     """Forget the newest stretch and let the one before go on, in the given transaction."""
-    ids = list(connection.execute(_served_query(key).with_only_columns(db.served.c.id).limit(2)).scalars())
+    ids = [row.id for row in connection.execute(_SERVED.limit(2), at(key))]
     connection.execute(sa.delete(db.served).where(db.served.c.id == ids[0]))
     if len(ids) > 1:
         connection.execute(sa.update(db.served).where(db.served.c.id == ids[1]).values(until=None, good=True))
@@ -216,7 +223,7 @@ def write_endpoint(connection: sa.Connection, endpoint: Endpoint, by: str) -> No
         "changed_at": now_text(),
         "changed_by": by,
     }
-    connection.execute(sa.update(db.endpoints).where(*_is(db.endpoints, endpoint.key)).values(**values))
+    connection.execute(_CHANGE_ENDPOINT, at(endpoint.key) | values)
 
 
 def _endpoint(row: Any, slots: Sequence[Any]) -> Endpoint:
@@ -257,14 +264,6 @@ def _served(row: Any) -> Served:
         by=row.by,
         good=row.good,
     )
-
-
-def _served_query(key: EndpointKey) -> sa.Select[Any]:
-    return sa.select(db.served).where(*_is(db.served, key)).order_by(db.served.c.id.desc())
-
-
-def _is(table: sa.Table, key: EndpointKey) -> tuple[Any, Any]:
-    return table.c.model == key.model, table.c.environment == key.environment
 
 
 def _where(key: EndpointKey) -> dict[str, str]:

@@ -26,6 +26,8 @@ from core.ledger.verify import Row, verify_rows
 from core.locks import file_lock
 
 _COLUMNS = tuple(events.c)
+_AFTER = sa.select(*_COLUMNS).where(events.c.seq > sa.bindparam("after")).order_by(events.c.seq)
+_HEAD = sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
 
 
 class Ledger:
@@ -68,7 +70,7 @@ class Ledger:
         after: int = 0,
     ) -> tuple[Record, ...]:
         """Records in order: of a model, of some kinds, between two times (inclusive), after a row number."""
-        query = sa.select(*_COLUMNS).where(events.c.seq > after).order_by(events.c.seq)
+        query = _AFTER
         if model is not None:
             query = query.where(events.c.model == model)
         if kinds:
@@ -78,7 +80,9 @@ class Ledger:
         if until is not None:
             query = query.where(events.c.at <= instant_text(until))
         with self.database.reading() as connection:
-            return () if connection is None else tuple(map(record_of, connection.execute(query)))
+            if connection is None:
+                return ()
+            return tuple(map(record_of, connection.execute(query, {"after": after})))
 
     def newest(self, limit: int, model: str | None = None) -> tuple[Record, ...]:
         """The last records (about a model), newest first."""
@@ -195,8 +199,7 @@ def _by_key(connection: sa.Connection, key: str) -> Record | None:
 
 
 def _head(connection: sa.Connection) -> Head:
-    newest = sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
-    row = connection.execute(newest).first()
+    row = connection.execute(_HEAD).first()
     return Head(row.seq, row.hash) if row else Head(0, GENESIS)
 
 

@@ -31,7 +31,7 @@ from core.workspace import Workspace
 from tests import cheap_workspace as cheap
 from tests import deploy_workspace as real
 
-ROUNDS, PER_S, LOAD_S, FLIPS = 10, 200, 10.0, 20
+ROUNDS, PER_S, LOAD_S, FLIPS = 40, 200, 10.0, 20
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import time_machine
 
 from core.access import local_actor
@@ -297,6 +298,30 @@ def test_a_changed_byte_in_the_cache_is_never_started(ws: Workspace) -> None:
         assert says(ws) == 2
     finally:
         file.write_bytes(good)
+
+
+def test_a_warm_switch_waits_for_the_disk_once(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between command and proof: one commit that is on disk (the decision), and few statements in all."""
+    from core.deploy import traffic
+
+    desk, asked, until_proof = ws.deployments, [], []
+    engines = (desk.database.engine, ws.ledger.database.engine)
+    monkeypatch.setattr(traffic, "keep", lambda desk: until_proof.append(tuple(asked)))
+
+    def hear(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", hear)
+    try:
+        for act in (lambda: ship(ws, 1), lambda: go_back(ws)):
+            act()
+            asked.clear()
+    finally:
+        for engine in engines:
+            sa.event.remove(engine, "before_cursor_execute", hear)
+    assert [statements.count("PRAGMA synchronous=FULL") for statements in until_proof] == [1, 1]
+    assert max(map(len, until_proof)) <= 30
 
 
 def test_a_cold_target_is_started_and_said_to_be_cold(ws: Workspace) -> None:
