@@ -1,18 +1,22 @@
-"""How much the served model uses each column: permutation importance of a surrogate that repeats its scores.
+"""How much a model uses each column: permutation importance, of itself or of a surrogate that repeats its scores.
 
-The model itself is not loaded here (its files are code). Where the log holds no score, the surrogate learns the
-labels of the reference instead.
+The model itself is asked by served_model.py, where that is safe. Where the log holds no score either, the surrogate
+learns the labels of the reference instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.drift.coding import coded_table, even_rows, one_thread
 from core.drift.sources import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SOURCE = "permutation importance: Breiman 2001; on a surrogate as in Molnar 2022, chapter 'Global Surrogate'"
 MIN_FIDELITY = 0.3
@@ -22,11 +26,47 @@ _ROWS, _MIN_ROWS, _REPEATS = 4_000, 300, 3
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """Shares per column (they sum to 1), what was imitated, and how well (R squared on held-out rows)."""
+    """Shares per column (they sum to 1), whose they are, and how well that repeats the model.
+
+    ``fidelity`` is R squared on held-out rows; None for the model itself. ``why_not`` says why it was not asked.
+    """
 
     shares: Mapping[str, float]
     of: str
-    fidelity: float
+    fidelity: float | None = None
+    why_not: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Whose importance it is, for people."""
+        if self.fidelity is None:
+            return f"Importance is that of {self.of}: how far its answers move when a column is shuffled."
+        instead = f" ({self.why_not})" if self.why_not else ""
+        return (
+            f"Importance comes from {self.of}, which repeats {self.fidelity:.0%} of their variance{instead}."
+        )
+
+
+def permuted_change(
+    ask: Callable[[pd.DataFrame], Any], rows: pd.DataFrame, seed: int = 0
+) -> dict[str, float]:
+    """How far a model's answers move on average when each column of ``rows`` is shuffled; not scaled.
+
+    ``ask`` gives one answer a row: numbers (their squared difference counts) or classes (how often they differ).
+    """
+    rng = np.random.default_rng(seed)
+    before, found = np.asarray(ask(rows)), {}
+    for name in rows:
+        moved = 0.0
+        for _ in range(_REPEATS):
+            mixed = rows.assign(**{name: rows[name].to_numpy()[rng.permutation(len(rows))]})
+            mixed[name] = mixed[name].astype(rows[name].dtype)
+            now = np.asarray(ask(mixed))
+            moved += float(
+                ((now - before) ** 2).mean() if before.dtype.kind == "f" else (now != before).mean()
+            )
+        found[str(name)] = moved / _REPEATS
+    return found
 
 
 def surrogate_importance(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from core.drift.sources import Source
 
-_FORMAT = "4"
+_FORMAT = "5"
 """Raised whenever a statistic or a rule changes what a report says."""
 T = TypeVar("T")
 

@@ -22,6 +22,7 @@ from core.drift.policy import DEFAULT, Policy, load_policy
 from core.drift.prediction_log import LogColumns, times_of
 from core.drift.profile import profile_like
 from core.drift.references import open_reference
+from core.drift.served_model import served_importance
 from core.drift.shape import LevelShape, NumericShape, column_shape
 from core.drift.sources import Remembering, Slice, Source, open_source
 from core.drift.trend import TrendWindow
@@ -44,6 +45,7 @@ _BASELINE_ROWS = 1_000
 class Watched:
     """The opened files of one monitor; ``windows`` are those of the log, oldest first."""
 
+    ws: Workspace
     section: MonitorSection
     policy: Policy
     reference: Source
@@ -83,7 +85,7 @@ def open_watched(ws: Workspace, model: str, window: str = "day") -> Watched:
     reference = open_reference(ws, section, log, windows)
     folder = ws.root / ".modeldesk"
     return Watched(
-        section, _policy(ws, section), reference, log, windows,
+        ws, section, _policy(ws, section), reference, log, windows,
         ProfileCache(folder / "profiles"), Kept(folder / "reports"),
     )  # fmt: skip
 
@@ -156,9 +158,18 @@ def _judged(
 
 
 def importance_of(watched: Watched, window: Window) -> Importance | None:
-    """How much the version that answered most of ``window`` uses each feature; worked out once per version."""
+    """How much the version that answered most of ``window`` uses each feature; worked out once per version.
+
+    The model itself is asked where that is safe, else a surrogate that repeats its scores (or learns the labels).
+    """
     answered = _version_rows(watched, window)
     version, rows = answered if answered else ("", np.arange(watched.log.rows))
+    itself = served_importance(
+        watched.ws, watched.section, version, watched.reference, watched.profiles, watched.reports
+    )
+    if itself.shares:
+        unused = dict.fromkeys(watched.features, 0.0)
+        return replace(itself, shares=unused | dict(itself.shares))
     score, label = watched.section.score, watched.section.label
     if score is not None and score in watched.log.names:
         source, target, of = watched.log, score, f"a surrogate of {_said(version)}'s scores"
@@ -176,7 +187,7 @@ def importance_of(watched: Watched, window: Window) -> Importance | None:
         name,
         lambda: surrogate_importance(source, rows, watched.features, target, of) or Importance({}, of, 0.0),
     )
-    return found if found.shares else None
+    return replace(found, why_not=itself.why_not) if found.shares else None
 
 
 def _said(version: str) -> str:

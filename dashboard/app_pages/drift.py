@@ -102,7 +102,7 @@ st.subheader(f"{report.window} against the training data", anchor=False)
 st.caption(f"{report.drift.verdict.value}: {report.drift.reason}.")
 known = monitors.importance(model, window, report.window)
 if known is not None:
-    st.caption(f"Importance comes from {known.of}, which repeats {known.fidelity:.0%} of their variance.")
+    st.caption(known.sentence)
 tabs = st.tabs(["Column", "All columns", "Quality", "Segments", "Predictions", "Whole rows", "Export"])
 with tabs[0]:
     others = [column.name for column in report.drift.columns if column.name not in alarmed]
