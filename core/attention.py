@@ -22,32 +22,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One thing that waits for somebody: a status word, a sentence, and the page that deals with it.
+    """One thing that waits for somebody: a status word, what it is about, what there is to say, and the page
+    that deals with it.
 
     ``mine`` is True when this actor may act on it now.
     """
 
     word: str
-    sentence: str
+    about: str
+    what: str
     page: str
     query: Mapping[str, str] = field(default_factory=dict)
-    mine: bool = True
+    mine: bool
+
+    @property
+    def sentence(self) -> str:
+        """What it is about and what there is to say, on one line."""
+        return f"{self.about}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
     """One model: what its production and staging aliases name, what the ledger says, and what is missing.
 
-    ``untold`` are the questions of the model inventory that nobody answered.
+    ``requests`` counts those that wait for somebody; ``untold`` are the questions of the model inventory that
+    nobody answered.
     """
 
     model: str
-    versions: int | None
     production: int | None
     challenger: int | None
     live: Service | None
     in_sync: bool | None
     frozen: bool
+    requests: int
     gaps: tuple[str, ...]
     untold: tuple[str, ...] = ()
 
@@ -79,12 +87,12 @@ def _glance(ws: Workspace, state: State, model: Model, policy: Policy | None) ->
     live = state.live(model.name, "production")
     return Glance(
         model=model.name,
-        versions=model.versions_count,
         production=production,
         challenger=model.aliases.get(aliases.get("staging", "challenger")),
         live=live,
         in_sync=None if live is None else live.version == production,
         frozen=state.freeze(model.name, "production") is not None,
+        requests=_open_requests(state, model.name),
         gaps=_gaps(ws, model.name, production, live),
         untold=tuple(question for question, answer in answers(model, policy).items() if not answer),
     )
@@ -95,27 +103,31 @@ def _from_ledger(ws: Workspace, state: State) -> tuple[Glance, ...]:
     return tuple(
         Glance(
             model=name,
-            versions=None,
             production=None,
             challenger=None,
             live=state.live(name, "production"),
             in_sync=None,
             frozen=state.freeze(name, "production") is not None,
+            requests=_open_requests(state, name),
             gaps=_gaps(ws, name, None, state.live(name, "production")),
         )
         for name in names
     )
 
 
+def _open_requests(state: State, model: str) -> int:
+    return sum(not item.closed and item.opened.model == model for item in state.requests.values())
+
+
 def _gaps(ws: Workspace, model: str, production: int | None, live: Service | None) -> tuple[str, ...]:
     monitored = any(monitor.model == model for monitor in ws.settings.monitors)
     found = []
     if production is None and live is None:
-        found.append("nothing in production")
+        found.append("live version")
     elif live is None:
-        found.append("no recorded decision")
+        found.append("recorded decision")
     if not monitored:
-        found.append("not monitored")
+        found.append("monitor")
     return tuple(found)
 
 
@@ -126,10 +138,12 @@ def _items(
     outside = [
         Item(
             word="OUT OF SYNC",
-            sentence=f"{glance.model}: the ledger says v{glance.live.version}, the alias says "
+            about=glance.model,
+            what=f"the ledger says v{glance.live.version}, the alias says "
             f"{'nothing' if glance.production is None else f'v{glance.production}'}",
             page="deploy",
             query={"model": glance.model},
+            mine=decide(ws.settings, actor, Action.RECONCILE, glance.model, "production").allowed,
         )
         for glance in glances
         if glance.in_sync is False and glance.live is not None
@@ -138,18 +152,21 @@ def _items(
     frozen = [
         Item(
             word="FROZEN",
-            sentence=f"{freeze.model or 'every model'}: promotions are frozen since {freeze.since:%Y-%m-%d %H:%M} UTC"
+            about=freeze.model or "every model",
+            what=f"promotions are frozen since {freeze.since:%Y-%m-%d %H:%M} UTC"
             f" by {freeze.by.printed_name}: {freeze.reason}",
             page="deploy",
             query={"model": freeze.model} if freeze.model else {},
+            mine=decide(ws.settings, actor, Action.LIFT_FREEZE, freeze.model, freeze.environment).allowed,
         )
         for freeze in state.freezes.values()
     ]
     reviews = [
         Item(
             word="OVERDUE" if record.event.review_due < now else "PENDING",
-            sentence=f"{record.model}: the rollback of {record.at:%Y-%m-%d %H:%M} UTC waits for its review, "
-            f"due {record.event.review_due:%Y-%m-%d %H:%M} UTC",
+            about=str(record.model),
+            what=f"the rollback of {record.at:%Y-%m-%d %H:%M} UTC waits for its review, due "
+            f"{record.event.review_due:%Y-%m-%d %H:%M} UTC",
             page="requests",
             query={"tab": "reviews"},
             mine=record.actor.name != actor.name
@@ -165,7 +182,8 @@ def _alert_item(ws: Workspace, alert: OpenAlert, actor: Actor) -> Item:
     words = {"degraded": "DEGRADED", "inconclusive": "INCONCLUSIVE"}
     return Item(
         word=words.get(event.finding, "DRIFT"),
-        sentence=f"{event.model}: {event.summary}",
+        about=event.model,
+        what=event.summary,
         page="drift",
         query={"model": event.model, "alert": event.alert_id},
         mine=decide(ws.settings, actor, Action.ACKNOWLEDGE, event.model, event.environment).allowed,
@@ -178,7 +196,8 @@ def _request_item(item: Queued) -> Item:
     approvals = f" ({found.has} of {found.needs})" if found.state == OPEN else ""
     return Item(
         word=word,
-        sentence=f"{opened.model} v{opened.version}: waits for {item.next_step}{approvals}",
+        about=f"{opened.model} v{opened.version}",
+        what=f"waits for {item.next_step}{approvals}",
         page="request",
         query={"id": item.request.request_id},
         mine=item.turn is Turn.MINE,

@@ -9,12 +9,13 @@ from dashboard import services
 from dashboard.background import first_page_drawn
 from dashboard.parts.attention import attention_strip
 from dashboard.parts.failure import show_failure
+from dashboard.parts.header import APP
 from dashboard.parts.identity import current_actor, require_sign_in, show_identity
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
-st.set_page_config(page_title="Model Desk", page_icon=str(STATIC / "favicon.svg"), layout="wide")
+st.set_page_config(page_title=APP, page_icon=str(STATIC / "favicon.svg"), layout="wide")
 st.logo(
     str(STATIC / ("logo-dark.svg" if st.context.theme.type == "dark" else "logo-light.svg")),
     icon_image=str(STATIC / "favicon.svg"),
@@ -66,9 +67,9 @@ current = st.navigation({"": [first]} | sections)
 
 with st.sidebar:
     st.caption(f":material/folder_open: {settings.name}")
-    show_identity(settings)
     if settings.configured:
         attention_strip(services.overview(current_actor(settings)).items)
+    show_identity(settings)
 
 try:
     current.run()

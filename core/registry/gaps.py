@@ -23,9 +23,9 @@ def live_gaps(ws: Workspace, live: Mapping[str, tuple[int, Service | None]]) -> 
     found = {}
     for model, (_, service) in live.items():
         run = runs.get(run_ids[model] or "")
-        gaps = [] if service and service.basis == APPROVED else ["no approval"]
+        gaps = [] if service and service.basis == APPROVED else ["approval"]
         if run is None or not (run.git_commit and run.data_hash):
-            gaps.append("no lineage")
+            gaps.append("lineage")
         found[model] = tuple(gaps)
     return found
 

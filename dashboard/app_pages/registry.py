@@ -12,7 +12,7 @@ from dashboard.parts.answers import show_answer
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.identity import current_actor
-from dashboard.parts.inventory import live_on, model_table, search_results
+from dashboard.parts.inventory import live_on, model_table, search_results, untold_answers
 from dashboard.parts.marks import current_palette, status_badge
 from dashboard.parts.outside import outside_banner
 from dashboard.parts.promote import promote_buttons
@@ -63,7 +63,8 @@ if model == ALL:
     if text.strip():
         search_results(text)
         st.stop()
-    chosen = model_table(services.overview_models(), requests.queue(actor))
+    chosen = model_table(services.overview(actor).models, "models")
+    untold_answers(services.overview(actor).models)
     if chosen is None:
         st.caption("Select a model to see its versions; search above looks through all of them.")
     else:
@@ -76,7 +77,7 @@ if model == ALL:
     st.stop()
 
 aliases = {alias: entry.version.version for entry in entries for alias in entry.version.aliases}
-glance = next((item for item in services.overview_models() if item.model == model), None)
+glance = next((item for item in services.overview(actor).models if item.model == model), None)
 
 with st.container(horizontal=True, vertical_alignment="center", key="model_line"):
     for environment, alias in settings.environments.items():
@@ -88,7 +89,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="model_line"
     if glance and glance.frozen:
         status_badge("FROZEN")
     for gap in glance.gaps if glance else ():
-        st.badge(gap, icon=":material/info:", color="gray")
+        st.badge(f"no {gap}", icon=":material/info:", color="gray")
 
 shown = [entry for entry in entries if entry.matches(text)]
 if not shown:

@@ -13,7 +13,7 @@ from dashboard.parts.identity import current_actor
 from dashboard.parts.marks import status_badge
 from dashboard.parts.promote import promote_button
 from dashboard.parts.release import show_pending, show_result
-from dashboard.parts.text import literal
+from dashboard.parts.text import shortened
 from dashboard.services import requests
 
 request_id = st.query_params.get("id", "")
@@ -33,7 +33,7 @@ except ModelDeskError as error:
 
 opened, state = found.judgement.request.opened, found.judgement.state
 page_header(
-    f"{literal(opened.model, 80)} v{opened.version} to {opened.environment}",
+    f"{shortened(opened.model, 80)} v{opened.version} to {opened.environment}",
     parts.headline(found, parts.now()),
 )
 show_answer()

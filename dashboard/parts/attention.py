@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.attention import Item
-from dashboard.palette import mark
+from dashboard.parts.marks import inline_badge
+from dashboard.parts.text import literal
 
 STRIP = 3
 
@@ -20,17 +21,31 @@ def attention_strip(items: tuple[Item, ...]) -> None:
             return
         st.markdown(f"**{len(mine)} waiting for you**{f' · {others} for others' if others else ''}")
         for item in mine[:STRIP]:
-            attention_link(item)
+            with st.container(gap="xxsmall"):
+                _link(item)
+                st.caption(literal(item.what))
         if len(mine) > STRIP:
             st.caption(f"and {len(mine) - STRIP} more on the overview")
 
 
-def attention_link(item: Item) -> None:
-    """One item as a link to the page that deals with it."""
-    shown = mark(item.word)
+def attention_list(items: tuple[Item, ...]) -> None:
+    """On the overview: everything that waits, what waits for this person first, each sentence in full."""
+    mine = [item for item in items if item.mine]
+    for title, group in (
+        (f"Waiting for you ({len(mine)})", mine),
+        (f"Waiting for others ({len(items) - len(mine)})", [item for item in items if not item.mine]),
+    ):
+        if group:
+            st.markdown(f"**{title}**")
+        for item in group:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                _link(item)
+                st.markdown(f":small[{literal(item.what)}]", width="content")
+
+
+def _link(item: Item) -> None:
     st.page_link(
         f"app_pages/{item.page}.py",
-        label=f"**{shown.word}** {item.sentence}",
-        icon=shown.icon,
+        label=f"{inline_badge(item.word)} {literal(item.about, 80)}",
         query_params=dict(item.query),
     )

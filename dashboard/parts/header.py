@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.parts.text import plain, shortened
+
+APP = "Model Desk"
+LONGEST = 100  # characters of a title: two lines on a screen, six on a phone
+
 
 def page_header(title: str, caption: str) -> None:
-    """The page's title and the question it answers, in one compact block."""
-    st.title(title, anchor=False)
+    """The page's title as it was written, also in the browser's tab, and the question it answers as Markdown."""
+    shown = shortened(title, LONGEST)
+    st.set_page_config(page_title=f"{shown} · {APP}")
+    st.title(plain(shown), anchor=False)
     st.caption(caption)
 
 

@@ -8,28 +8,27 @@ import streamlit as st
 
 from core.attention import Glance
 from core.errors import ModelDeskError
-from core.registry.queue import Queued, Turn
 from dashboard import services
-from dashboard.palette import MISSING, mark, moment, short_hash
+from dashboard.palette import MISSING, ago, mark, moment, short_hash
 from dashboard.parts.failure import show_failure
 from dashboard.parts.release import said
+from dashboard.parts.text import literal
 
 
-def model_table(glances: tuple[Glance, ...], queue: tuple[Queued, ...]) -> str | None:
+def model_table(glances: tuple[Glance, ...], key: str) -> str | None:
     """One row a model: what is live, since when, by whom, and what is missing; gives back the selected one."""
-    gaps = services.live_gaps()
-    waiting = [item for item in queue if item.turn is not Turn.DONE]
+    gaps, now = services.live_gaps(), datetime.now(UTC)
     rows = [
         {
             "Model": glance.model,
             "State": mark(_state(glance)).text,
             "Live": said(glance.live.version if glance.live else glance.production),
-            "Since": moment(glance.live.since) if glance.live else MISSING,
-            "Missing": ", ".join(_missing(glance, gaps)) or "nothing",
-            "Requests": sum(item.request.opened.model == glance.model for item in waiting),
+            "Since (UTC)": moment(glance.live.since).removesuffix(" UTC") if glance.live else MISSING,
+            "For": ago(glance.live.since, now).removesuffix(" ago") if glance.live else MISSING,
             "By": glance.live.by.printed_name if glance.live else MISSING,
             "Challenger": said(glance.challenger),
-            "Versions": glance.versions,
+            "Requests": glance.requests,
+            "Missing": ", ".join((*glance.gaps, *gaps.get(glance.model, ()))) or "nothing",
         }
         for glance in glances
     ]
@@ -38,23 +37,36 @@ def model_table(glances: tuple[Glance, ...], queue: tuple[Queued, ...]) -> str |
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        key="models",
+        key=key,
+        alt="Models: what is live, since when, and what is missing",
         column_config={
-            "Model": st.column_config.TextColumn(pinned=True),
+            "Challenger": st.column_config.TextColumn(help="the version in staging"),
             "Requests": st.column_config.NumberColumn(help="open requests for a release"),
             "Missing": st.column_config.TextColumn(
-                help="of what is live: a monitor, a lineage that names code and data, an approval"
+                help="of what is live: a recorded decision, a monitor, an approval, a lineage that names code and data"
             ),
         },
     )
     return glances[choice.selection.rows[0]].model if choice.selection.rows else None
 
 
-def _missing(glance: Glance, gaps: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*glance.gaps, *gaps.get(glance.model, ()))))
+def untold_answers(glances: tuple[Glance, ...]) -> None:
+    """Which questions of the model inventory nobody answered, and the tags that answer them."""
+    untold = sum(len(glance.untold) for glance in glances)
+    if not untold:
+        return
+    st.caption(
+        f":material/assignment: {untold} answer{'s' if untold > 1 else ''} of the model inventory "
+        f"{'are' if untold > 1 else 'is'} missing: "
+        + "; ".join(f"{literal(one.model)} lacks {', '.join(one.untold)}" for one in glances if one.untold)
+        + ". Tags of the model in MLflow give them: "
+        + ", ".join(f"`{tag}`" for tag in services.inventory_tags())
+        + "."
+    )
 
 
 def _state(glance: Glance) -> str:
+    """The worst that can be said of what is live, in one word."""
     if glance.in_sync is False:
         return "OUT OF SYNC"
     if glance.frozen:

@@ -10,8 +10,13 @@ _LONGEST = 300
 
 def literal(text: str, longest: int = _LONGEST) -> str:
     """``text`` on one line with Markdown's characters escaped, cut with an ellipsis when it is longer."""
+    return plain(shortened(text, longest))
+
+
+def shortened(text: str, longest: int) -> str:
+    """``text`` on one line, cut with an ellipsis when it is longer: for where Markdown is not read."""
     line = " ".join(text.split())
-    return plain(line if len(line) <= longest else line[: longest - 1] + "…")
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def plain(text: str) -> str:

@@ -29,7 +29,6 @@ from dashboard.services.models import (
     live_gaps,
     model_names,
     moved_outside,
-    overview_models,
     reconcile,
     signature,
     version,

@@ -9,12 +9,10 @@ import streamlit as st
 
 from core.errors import ModelDeskError
 from core.workspace import Workspace
-from dashboard.services.at_a_glance import overview
 from dashboard.services.frame import forget, workspace
 
 if TYPE_CHECKING:
     from core.access import Actor
-    from core.attention import Glance
     from core.ledger.types import Record
     from core.registry.catalogue import AsOf, Entry
     from core.registry.finding import Found
@@ -30,14 +28,6 @@ def model_names() -> tuple[str, ...]:
 @st.cache_data(ttl=20, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
 def _model_names(ws: Workspace) -> tuple[str, ...]:
     return tuple(model.name for model in ws.registry.models())
-
-
-def overview_models() -> tuple[Glance, ...]:
-    """Every model at a glance."""
-    from core.access import local_actor
-
-    ws = workspace()
-    return overview(local_actor(ws.settings)).models
 
 
 def versions(model: str) -> tuple[Entry, ...]:

@@ -63,7 +63,6 @@ def test_the_model_inventory_counts_what_nobody_told(ws: Workspace) -> None:  # 
     app = visit("overview")
     assert "5 answers of the model inventory are missing" in words(app)
     assert "lacks owner, deputy, intended use, risk tier, review trigger" in words(app)
-    assert app.dataframe[0].value.iloc[0]["Inventory"] == "5 missing"
     client = store_client(ws)
     for tag in ("owner", "deputy", "card.intended_use", "risk_tier"):
         client.set_registered_model_tag(MODEL, tag, "told")

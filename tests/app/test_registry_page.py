@@ -52,7 +52,7 @@ def test_start_says_how_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_overview_says_what_is_live_and_by_whom(ws: Workspace) -> None:
     before = visit("overview").dataframe[0].value.iloc[0]
-    assert before["Live"] == "–" and "nothing in production" in before["Missing"]
+    assert before["Live"] == "–" and "live version" in before["Missing"]
     promote(ws, 2)
     after = visit("overview").dataframe[0].value.iloc[0]
     assert after["Live"] == "v2" and "IN SYNC" in after["State"]

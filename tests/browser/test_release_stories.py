@@ -52,6 +52,7 @@ def test_look_sign_and_stale(stories: Stories, serve: Callable[..., str], open_t
     expect(strip(page)).to_contain_text("1 waiting for you")
     strip(page).get_by_text(f"{MODEL} v2").click()  # L2: one click
     expect(page.locator("h1")).to_have_text(f"{MODEL} v2 to production")
+    expect(page).to_have_title(f"{MODEL} v2 to production · Model Desk")
     tab.settle()
     screen = tab.text()
     for said in (
