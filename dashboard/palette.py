@@ -137,6 +137,7 @@ def mark(word: str) -> Mark:
 
 
 MISSING = "–"
+NBSP = "\u00a0"  # holds together what a narrow column would break
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -148,6 +149,14 @@ def number(value: float | None, digits: int = 4) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def metric(value: float | None) -> str:
+    """A metric with four decimals, so that a column of them can be read downwards; by its digits when it is huge
+    or tiny."""
+    if value is None or not (value == 0 or 0.001 <= abs(value) < 1000):
+        return number(value)
+    return f"{value:.4f}".replace("-", "−")
 
 
 def signed(value: float | None, digits: int = 3) -> str:

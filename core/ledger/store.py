@@ -92,6 +92,12 @@ class Ledger:
         with self.database.reading() as connection:
             return () if connection is None else tuple(map(record_of, connection.execute(query)))
 
+    def models(self) -> tuple[str, ...]:
+        """Every model that an event is about, by name, whether or not it is registered still."""
+        query = sa.select(events.c.model).where(events.c.model != "").distinct().order_by(events.c.model)
+        with self.database.reading() as connection:
+            return () if connection is None else tuple(connection.scalars(query))
+
     def last_uses(self, kinds: Sequence[str]) -> tuple[Use, ...]:
         """When each actor last caused an event of each kind, per model and environment."""
         who = (events.c.kind, events.c.model, events.c.environment, events.c.actor)

@@ -132,7 +132,8 @@ def _delta(ws: Workspace, request: Request, known: dict[tuple[str, int], Mapping
     if not shared:
         return f"no metric in common with v{opened.champion}"
     metric = shared[0]
-    return f"{metric} {own[metric]:.4g}, {own[metric] - theirs[metric]:+.3g} against v{opened.champion}"
+    difference = f"{own[metric] - theirs[metric]:+.4f}".replace("-", "−")
+    return f"{metric} {own[metric]:.4f}, {difference} against v{opened.champion}"
 
 
 def _metrics(ws: Workspace, model: str, version: int) -> Mapping[str, float]:

@@ -10,7 +10,7 @@ from dashboard.charts.registry import metric_over_versions
 from dashboard.palette import moment
 from dashboard.parts.answers import show_answer
 from dashboard.parts.failure import show_failure
-from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.header import empty_state, page_header, wanted_but_unknown
 from dashboard.parts.identity import current_actor
 from dashboard.parts.inventory import live_on, model_table, search_results, untold_answers
 from dashboard.parts.marks import current_palette, status_badge
@@ -37,6 +37,7 @@ try:
             icon=":material/inventory_2:",
         )
         st.stop()
+    unknown = wanted_but_unknown("model", names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox("Model", [ALL, *names], key="model", bind="query-params", width=280)
         text = st.text_input(
@@ -46,12 +47,16 @@ try:
             placeholder="version, alias, run id, commit or data hash",
             width=340,
         )
-        on = st.date_input("In production on", value=None, key="on", bind="query-params", width=170)
+        on = st.date_input(
+            "Live on (UTC)", value=None, key="on", bind="query-params", width=170, format="YYYY-MM-DD"
+        )
     entries = () if model == ALL else services.versions(model)
 except ModelDeskError as error:
     show_failure(error)
     st.stop()
 
+if unknown:
+    st.warning(f"There is no registered model '{literal(unknown)}'. Below are all that are registered.")
 show_answer()
 show_result()
 outside_banner(None if model == ALL else model)
@@ -96,7 +101,7 @@ if not shown:
     empty_state(f"No version of {model} matches '{text}'", "Clear the search field to see all of them.")
     st.stop()
 
-table, chart = st.columns([3, 2], gap="medium")
+table, chart = st.columns([2, 1], gap="medium")
 with chart:
     metric = st.selectbox("Metric over versions", metric_names(entries), key="metric", bind="query-params")
     points = [(entry.version.version, entry.metrics[metric]) for entry in entries if metric in entry.metrics]
@@ -122,7 +127,7 @@ with table:
                 icon=":material/compare_arrows:",
                 query_params={
                     "runs": f"version:{model}/{number}",
-                    "baseline": f"alias:{model}@{settings.environments.get('production', 'champion')}",
+                    "baseline": baseline,
                 },
             )
         with st.container(horizontal=True):

@@ -12,6 +12,7 @@ from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.judged import outlook_section
 from dashboard.parts.marks import status_badge
+from dashboard.parts.records import record_table
 from dashboard.parts.release import show_pending, show_result
 from dashboard.parts.reports import report_downloads
 from dashboard.parts.text import literal
@@ -62,59 +63,43 @@ release_actions(model, found.version)
 
 facts = {
     "Registered": moment(found.created_at),
-    "Run": (run.name if run else "gone") if found.run_id else MISSING,
-    "By": (run.user if run else found.user) or MISSING,
-    "Data": short_hash(run.data_hash) if run else MISSING,
-    "Commit": short_hash(run.git_commit) if run else MISSING,
+    "Run": literal(run.name if run else "gone") if found.run_id else MISSING,
+    "By": literal((run.user if run else found.user) or MISSING),
+    "Training data": f"`{short_hash(run.data_hash, 9)}`" if run and run.data_hash else "not recorded",
+    "Commit": f"`{short_hash(run.git_commit, 9)}`" if run and run.git_commit else "not recorded",
 }
-for column, (label, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
-    column.caption(label)
-    column.text(value)
+st.markdown(" · ".join(f":gray[{label}] {value}" for label, value in facts.items()))
 
 # Filled last: pairing test rows takes longest, and nothing else waits for it.
 judgement = st.container(key="judgement")
 
 evidence_section(model, found.version)
 
-left, right = st.columns(2, gap="medium")
-with left:
-    st.subheader("Decisions", anchor=False)
-    records = services.version_history(model, found.version)
-    if not records:
-        st.caption("The ledger has no decision about this version.")
-    else:
-        st.dataframe(
-            [
-                {
-                    "When": moment(record.at),
-                    "What": record.kind.replace("_", " "),
-                    "Where": record.environment or MISSING,
-                    "Who": record.actor.printed_name,
-                    "Why": record.reason or MISSING,
-                }
-                for record in records
-            ],
-            hide_index=True,
-        )
-with right:
-    st.subheader("Signature", anchor=False)
-    signature = services.signature(model, found.version)
-    if isinstance(signature, ModelDeskError):
-        show_failure(signature)
-    elif not signature.inputs:
-        st.caption("This version was logged without a signature: the server cannot check what it is sent.")
-    else:
-        fields = [(field, "input") for field in signature.inputs] + [
-            (field, "output") for field in signature.outputs
-        ]
-        st.dataframe(
-            [
-                {"Name": field.name or MISSING, "Type": field.type, "Role": role, "Required": field.required}
-                for field, role in fields
-            ],
-            hide_index=True,
-            height=320,
-        )
+st.subheader("Decisions", anchor=False)
+records = services.version_history(model, found.version)
+if records:
+    record_table(records, of_one_model=True)
+else:
+    st.caption("The ledger has no decision about this version.")
+
+st.subheader("Signature", anchor=False)
+signature = services.signature(model, found.version)
+if isinstance(signature, ModelDeskError):
+    show_failure(signature)
+elif not signature.inputs:
+    st.caption("This version was logged without a signature: the server cannot check what it is sent.")
+else:
+    fields = [(field, "input") for field in signature.inputs] + [
+        (field, "output") for field in signature.outputs
+    ]
+    st.dataframe(
+        [
+            {"Name": field.name or MISSING, "Type": field.type, "Role": role, "Required": field.required}
+            for field, role in fields
+        ],
+        hide_index=True,
+        height=320,
+    )
 show_ask_dialog()
 show_pending()
 with judgement, st.spinner("Comparing with production…"):

@@ -12,11 +12,11 @@ from core.audit.coverage import Recorded
 from core.compare.export import to_csv
 from core.errors import ModelDeskError
 from core.ledger.types import Head, Verification
-from core.registry.words import sentence
 from dashboard import services
 from dashboard.palette import MISSING, duration, mark, moment, short_hash
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state
+from dashboard.parts.records import record_table
 from dashboard.services import audit
 
 _OUTCOME = "chain_checked"
@@ -46,7 +46,7 @@ def chain_card(head: Head, actor: Actor) -> None:
                     help="Recomputes every hash, every link, and the state that pages read.",
                 )
                 st.download_button(
-                    "Anchor",
+                    "Download anchor",
                     audit.anchor_file(),
                     "anchor.json",
                     "application/json",
@@ -60,6 +60,7 @@ def chain_card(head: Head, actor: Actor) -> None:
         right.file_uploader(
             "Anchor file to check against (optional)",
             type="json",
+            max_upload_size=1,
             key="anchor",
             help="From `audit anchor`; the chain is checked against it as soon as it is here.",
             # Its name shows before it has arrived: who clicks at once would be told that no anchor was given.
@@ -71,7 +72,7 @@ def chain_card(head: Head, actor: Actor) -> None:
 def _log_download(actor: Actor, head: Head) -> None:
     allowed = decide(services.workspace().settings, actor, Action.EXPORT)
     st.download_button(
-        "Audit log",
+        "Download audit log",
         audit.audit_log(actor),
         "audit-log.jsonl",
         "application/jsonl",
@@ -138,9 +139,14 @@ def access_tab() -> None:
     st.dataframe(
         [_access_row(row) for row in rows if model in ("", row.model)],
         hide_index=True,
-        column_config={"Look at": st.column_config.TextColumn(width="large")},
+        alt="Who may approve, promote and roll back, per model and environment",
+        column_config={name.capitalize(): st.column_config.TextColumn(width=95) for name in ACTIONS}
+        | {"Look at": st.column_config.TextColumn(width=240)},
     )
-    st.caption("Rights are those of the settings now, deputies included; a filled mark is a right.")
+    st.caption(
+        "● may, with the day (UTC) of the last use; ○ may not, with the day of a last use. Rights are those of the "
+        "settings now, deputies included."
+    )
 
 
 def _access_row(row: Access) -> dict[str, object]:
@@ -154,9 +160,10 @@ def _access_row(row: Access) -> dict[str, object]:
 
 
 def _right(row: Access, name: str) -> str:
-    may = "● may" if row.rights[name] else "○ may not"
     at = row.last_used.get(name)
-    return f"{may}, last {at:%Y-%m-%d}" if at else may
+    if row.rights[name]:
+        return f"● {at:%Y-%m-%d}" if at else "● may"
+    return f"○ {at:%Y-%m-%d}" if at else "○ may not"
 
 
 def _as_csv(rows: Sequence[Access]) -> str:
@@ -178,29 +185,20 @@ def coverage_tab() -> None:
 
 
 def events_tab() -> None:
-    """The last events of all models or of one."""
-    model = st.text_input("Only about the model", key="about", bind="query-params", width=280)
-    records = audit.newest_events(_EVENTS, model or None)
-    if not records:
-        empty_state(
-            "No event", "Nothing was decided yet." if not model else f"Nothing is recorded about '{model}'."
-        )
-        return
-    st.dataframe(
-        [
-            {
-                "Event": record.seq,
-                "When": moment(record.at),
-                "Who": record.actor.printed_name,
-                "What": sentence(record),
-                "Model": record.model or MISSING,
-                "Where": record.environment or MISSING,
-                "Why": record.reason or MISSING,
-                "Hash": short_hash(record.hash, 12),
-            }
-            for record in records
-        ],
-        hide_index=True,
+    """The last events of all models or of one, which may be gone from the registry."""
+    model = st.selectbox(
+        "Model",
+        audit.models_on_record(),
+        index=None,
+        placeholder="All models",
+        key="about",
+        bind="query-params",
+        width=280,
     )
+    records = audit.newest_events(_EVENTS, model)
+    if not records:
+        empty_state("No event", "Nothing was decided yet.")
+        return
+    record_table(records, of_one_model=model is not None)
     if len(records) == _EVENTS:
         st.caption(f"The newest {_EVENTS}; `audit export` gives all of them.")

@@ -62,6 +62,7 @@ def deputies_tab(actor: Actor) -> None:
                 max_value=(now + LONGEST - timedelta(days=1)).date(),
                 key="deputy_until",
                 width=190,
+                format="YYYY-MM-DD",
             )
             named = st.form_submit_button("Name deputy", type="primary", icon=":material/person_add:")
     if named:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from dashboard.parts.text import plain, shortened
@@ -25,6 +27,12 @@ def empty_state(title: str, next_step: str, *, code: str = "", icon: str = ":mat
         st.markdown(next_step)
         if code:
             st.code(code, language="bash")
+
+
+def wanted_but_unknown(name: str, known: Collection[str]) -> str:
+    """What a link asks for under ``name`` that there is not, or ''; ask before the widget is drawn, which drops it."""
+    wanted = st.query_params.get(name, "")
+    return "" if wanted in known else wanted
 
 
 def remember_address(page: str) -> None:

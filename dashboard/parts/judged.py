@@ -12,10 +12,10 @@ from core.errors import ModelDeskError
 from core.experiments.told import told_metrics
 from core.registry.catalogue import Entry
 from core.registry.dossier import GateLine
-from dashboard.palette import MISSING, mark, number
+from dashboard.palette import MISSING, NBSP, mark, metric, number
 from dashboard.parts.answers import worst_first
 from dashboard.parts.failure import show_failure
-from dashboard.parts.text import literal
+from dashboard.parts.text import literal, plain
 from dashboard.services import requests
 
 _FIRST = ("auroc", "sensitivity", "specificity", "accuracy", "f1", "log_loss", "brier")
@@ -68,14 +68,14 @@ def delta_table(
     if isinstance(verdicts, str):
         heading += f" · {literal(verdicts)}"
         rows = [
-            {"Metric": literal(name), f"v{versions[0]}": number(metrics[name])} for name in _ordered(metrics)
+            {"Metric": literal(name), f"v{versions[0]}": metric(metrics[name])} for name in _ordered(metrics)
         ]
     else:
         by_metric = {verdict.metric: verdict for verdict in verdicts}
         tested = [name for name in _ordered(by_metric) if by_metric[name].low is not None]
         names = [*tested, *(name for name in _ordered(by_metric) if name not in tested)]
         rows = [_delta(name, metrics.get(name), by_metric[name], versions) for name in names]
-    with st.container(horizontal=True, vertical_alignment="center", height=26, border=False, gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(heading)
         if len(rows) > SHOWN:
             with st.popover(f"{len(rows) - SHOWN} more metrics", type="tertiary"):
@@ -88,7 +88,7 @@ def _delta(
 ) -> dict[str, str]:
     before = None if value is None or verdict.difference is None else value - verdict.difference
     interval = (
-        f" ({_fixed(verdict.low)} to {_fixed(verdict.high)})"
+        f" ({_fixed(verdict.low)} to{NBSP}{_fixed(verdict.high)})"
         if verdict.low is not None and verdict.high is not None
         else ""
     )
@@ -97,10 +97,10 @@ def _delta(
     word = f"{shown.shape} {shown.word.lower()}" if tested else f"{MISSING} not tested"
     return {
         "Metric": literal(name),
-        f"v{versions[1]}": number(before),
-        f"v{versions[0]}": number(value),
+        # One column, which a phone breaks into two lines: two would push the difference out of its screen.
+        f"v{versions[1]} → v{versions[0]}": f"{metric(before)} → {metric(value)}",
         "Verdict": f":{shown.color}[{literal(word)}]" if tested else literal(word),
-        "Difference (95 %)": literal(_fixed(verdict.difference) + interval),
+        "Difference (95 %)": plain(_fixed(verdict.difference) + interval),
     }
 
 
@@ -141,7 +141,7 @@ def _gate(gate: GateLine, champion: str) -> dict[str, str]:
         reason += f" **Accepted by {literal(gate.overridden_by, 120)}**"
     return {
         "Check": literal(gate.name.replace(" against champion", f" against {champion}")),
-        "Outcome": f":{shown.color}[{shown.icon} {shown.word}]",
+        "Outcome": f":{shown.color}[{shown.shape}{NBSP}{shown.word}]",
         "Bound": number(gate.threshold),
         "Why": reason,
     }

@@ -9,7 +9,7 @@ import streamlit as st
 from core.registry.catalogue import Entry
 from dashboard.palette import MISSING, moment, short_hash
 
-SHOWN_METRICS = 5
+SHOWN_METRICS = 4
 _FIRST = ("auroc", "accuracy", "f1", "sensitivity", "specificity")
 
 
@@ -27,7 +27,7 @@ def version_table(entries: Sequence[Entry], key: str) -> Entry | None:
             "Version": f"v{entry.version.version}",
             "Alias": ", ".join(entry.version.aliases) or MISSING,
             **{name: entry.metrics.get(name) for name in metrics},
-            "Registered": moment(entry.version.created_at),
+            "Registered (UTC)": moment(entry.version.created_at).removesuffix(" UTC"),
             "Run": entry.run.name if entry.run else "gone" if entry.version.run_id else MISSING,
             "By": (entry.run.user if entry.run else entry.version.user) or MISSING,
             "Data": short_hash(entry.run.data_hash) if entry.run else MISSING,
@@ -43,6 +43,7 @@ def version_table(entries: Sequence[Entry], key: str) -> Entry | None:
         on_select="rerun",
         selection_mode="single-row",
         key=key,
-        column_config=columns | {"Version": st.column_config.TextColumn(pinned=True)},
+        alt="Versions with their metrics, newest first",
+        column_config=columns | {"Alias": st.column_config.TextColumn(width=100)},
     )
     return entries[choice.selection.rows[0]] if choice.selection.rows else None

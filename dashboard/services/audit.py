@@ -63,6 +63,16 @@ def newest_events(limit: int, model: str | None = None) -> tuple[Record, ...]:
     return workspace().ledger.newest(limit, model)
 
 
+def models_on_record() -> tuple[str, ...]:
+    """Every model that an event is about."""
+    return _models_on_record(workspace())
+
+
+@st.cache_data(ttl=60, max_entries=2, show_spinner=False, hash_funcs={Workspace: id})
+def _models_on_record(ws: Workspace) -> tuple[str, ...]:
+    return ws.ledger.models()
+
+
 def access_review() -> tuple[Access, ...]:
     """Who may approve, promote and roll back, and when each last did."""
     return _access_review(workspace())

@@ -45,7 +45,7 @@ def test_who_may_do_what_is_listed_with_the_last_use(ws: Workspace) -> None:  # 
     promote(ws, 2)
     rows = visit("audit", model=MODEL).dataframe[0].value
     mine = rows[rows["Environment"] == "production"].iloc[0]
-    assert mine["Promote"].startswith("● may, last 20") and mine["Roll back"] == "● may"
+    assert mine["Promote"].startswith("● 20") and mine["Roll back"] == "● may"
     assert "approves and promotes" in mine["Look at"]
 
 

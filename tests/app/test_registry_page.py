@@ -83,7 +83,15 @@ def test_version_page_compares_with_production_and_shows_decisions(ws: Workspace
     app = visit("version", model=MODEL, version="2")
     assert f"{MODEL} v2" in words(app)
     assert "This version is live already" in words(app)
-    assert any("promoted" in set(frame.value.get("What", ())) for frame in app.dataframe)
+    said = [text for frame in app.dataframe for text in frame.value.get("What", ())]
+    assert any(text.startswith("Promoted in production: ") and "v2" in text for text in said)
+
+
+def test_a_link_to_a_model_that_is_gone_says_so(ws: Workspace) -> None:
+    """The widget drops a value it does not know: the page looked as if all models had been asked for."""
+    app = visit("registry", model="retired-model")
+    assert "There is no registered model" in app.warning[0].value and len(app.dataframe) == 1
+    assert not visit("registry", model=MODEL).warning
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.registry import approvals
 from core.registry.dossier import against_champion, gate_lines
 from core.registry.signing import enrol
-from dashboard.palette import mark
+from dashboard.palette import MISSING, NBSP, mark
 from tests.app.test_registry_page import visit, words
 from tests.release_workspace import MODEL, Stories, make_stories
 
@@ -46,7 +46,9 @@ def test_a_version_is_judged_on_its_page_before_anybody_asks(stories: Stories) -
     assert "Against v1, live in production" in words(app) and "paired over 600 test rows" in words(app)
     metrics, checks = (item.value for item in app.table)
     auroc = metrics.set_index("Metric").loc["auroc"]
-    assert {"v1", "v3"} < set(metrics.columns) and " to " in auroc["Difference (95 %)"]
+    assert f" to{NBSP}" in auroc["Difference (95 %)"]
+    values = [value for pair in metrics["v1 → v3"] for value in pair.split(" → ") if value != MISSING]
+    assert values and all(len(value.split(".")[1]) == 4 for value in values)
     outcomes = dict(zip(checks["Check"], checks["Outcome"], strict=True))
     found = stories.ask(version=3, actor=stories.demo("chen"))
     verdicts = {item.metric: item for item in against_champion(stories.ws, found.request_id)}

@@ -172,7 +172,7 @@ def test_the_chain_is_checked_with_one_click(
     page.get_by_role("button", name="Verify the chain").click()
     expect(page.get_by_text(re.compile(r"All \d+ events are in order \(no anchor given"))).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Anchor", exact=True).click()
+        page.get_by_role("button", name="Download anchor").click()
     anchor = tmp_path / "anchor.json"
     download.value.save_as(anchor)
     page.locator('input[type="file"]').set_input_files(anchor)
