@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,7 +32,9 @@ DIRECTORY = "directory"
 """The identity of every directory."""
 
 
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LFS_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-.*\n)*oid sha256:([0-9a-f]{64})\nsize \d+\n?"
+)
 
 
 class SourceFault(Exception):
@@ -139,7 +142,8 @@ class WorkingTree:
         try:
             if os.stat(real).st_size > MAX_BYTES:  # noqa: PTH116
                 raise SourceFault(f"it is larger than {MAX_BYTES // 2**20} MB and is not read")
-            return _content(path, Path(real).read_bytes())
+            data = Path(real).read_bytes()
+            return _content(data, self.repository, f"git lfs pull --include {path}")
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -165,7 +169,7 @@ class Commit:
 
     def __init__(self, root: Path, repository: Repository, commit: str, reader: ObjectReader) -> None:
         self.root = root.resolve()
-        self.revision = commit
+        self.revision: str = commit
         self._repository = repository
         self._reader = reader
         self._tree = f"{commit}^{{tree}}"
@@ -192,7 +196,8 @@ class Commit:
         content = self._reader.read(entry.id, MAX_BYTES)
         if content is None:
             raise SourceFault(f"it is larger than {MAX_BYTES // 2**20} MB or missing from this clone")
-        return _content(path, content)
+        command = f"git lfs fetch origin {self.revision[:12]} --include {path}"
+        return _content(content, self._repository, command)
 
     def children(self, folder: str) -> tuple[str, ...]:
         """Names of the files in the folder; links are left out."""
@@ -218,12 +223,17 @@ class Commit:
         return lookup(self._reader, self._tree, "" if full == "." else full)
 
 
-def _content(path: str, data: bytes) -> bytes:
-    if data.startswith(LFS_POINTER):
-        raise SourceFault(
-            f"only its Git LFS pointer is here; in the working tree 'git lfs pull --include {path}' brings it"
-        )
-    return data
+def _content(data: bytes, repository: Repository | None, command: str) -> bytes:
+    """The data, or what a Git LFS pointer stands for when this clone has it; ``command`` brings it."""
+    pointer = _LFS_POINTER.fullmatch(data)
+    if pointer is None:
+        return data
+    oid = pointer[1].decode()
+    if repository is not None:
+        stored = repository.git_dir / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
+        if stored.is_file() and stored.stat().st_size <= MAX_BYTES:
+            return stored.read_bytes()
+    raise SourceFault(f"only its Git LFS pointer is here; '{command}' brings it")
 
 
 def is_dvc_name(name: str) -> bool:

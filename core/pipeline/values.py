@@ -26,7 +26,10 @@ class ValuesFault(Exception):
 
 
 def read_values(source: Source, path: str) -> Mapping[str, Any]:
-    """The mapping in the file ``path``; raises FileNotFoundError or ValuesFault. Cached by identity."""
+    """The mapping in the file ``path``; raises FileNotFoundError or ValuesFault.
+
+    Cached by identity; what could not be had (a Git LFS pointer, a shallow clone) may be there next time.
+    """
     identity = source.identity(path)
     if identity is None:
         raise FileNotFoundError(path)
@@ -35,17 +38,19 @@ def read_values(source: Source, path: str) -> Mapping[str, Any]:
     key = (source.scope, path, identity)
     found = _CACHE.get(key)
     if found is None:
-        found = _CACHE.put(key, _attempt(source, path))
+        try:
+            data = source.read(path)
+        except SourceFault as fault:
+            raise ValuesFault(str(fault)) from fault
+        found = _CACHE.put(key, _attempt(path, data))
     if isinstance(found, ValuesFault):
         raise found
     return found
 
 
-def _attempt(source: Source, path: str) -> Mapping[str, Any] | ValuesFault:
+def _attempt(path: str, data: bytes) -> Mapping[str, Any] | ValuesFault:
     try:
-        return parse_values(path, source.read(path))
-    except SourceFault as fault:
-        return ValuesFault(str(fault))
+        return parse_values(path, data)
     except ValuesFault as fault:
         return fault
 

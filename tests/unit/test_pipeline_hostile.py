@@ -12,6 +12,8 @@ from pipeline_project import commit, git, write
 from core.errors import NotFound
 from core.pipeline.history import lock_history
 from core.pipeline.lockfile import parse_lock
+from core.pipeline.measures import read_metrics, read_params
+from core.pipeline.plots import read_plots
 from core.pipeline.read import read_pipeline
 from core.pipeline.revisions import revisions
 from core.pipeline.status import stage_states
@@ -208,6 +210,47 @@ def test_folders_that_are_no_project(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as several:
         read_pipeline(tmp_path)
     assert "team/one" in several.value.way_out
+
+
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 12\n"
+TRACKED = {
+    "dvc.yaml": "stages:\n  good:\n    cmd: run\n    params: [seed]\n    metrics: [m.json: {cache: false}]\n"
+    "    plots: [p.csv: {cache: false}]\nparams: [more.py]\n",
+    "dvc.lock": LOCK,
+    "params.yaml": "seed: 1\n",
+    "more.py": "A = 1\n",
+    "m.json": '{"auroc": 0.9}',
+    "p.csv": "x,y\n1,2\n",
+    "raw.csv.dvc": "outs: [{path: raw.csv, md5: abc}]",
+}
+
+
+@pytest.mark.parametrize("file", TRACKED)
+@pytest.mark.parametrize("revision", [None, "HEAD"], ids=["working tree", "commit"])
+def test_a_git_lfs_pointer_is_told_from_the_file(file: str, revision: str | None, tmp_path: Path) -> None:
+    """A clone without ``git lfs pull`` holds pointers: each is named with the command, none is parsed."""
+    write(tmp_path, {**TRACKED, file: POINTER})
+    git(tmp_path, "init", "-q")
+    commit(tmp_path, "one")
+    pipeline = read_pipeline(tmp_path, revision)
+    measured = (*read_metrics(tmp_path, [revision]), *read_params(tmp_path, [revision]))
+    plots = read_plots(tmp_path, [revision])
+    found = [*pipeline.findings, *(one for each in measured for one in each.findings), *plots.findings]
+    said = {f"{one.file}: {one.message}" for one in found}
+    assert said and all("only its Git LFS pointer is here; 'git lfs " in text for text in said), said
+    assert all(f"--include {file}' brings it" in text for text in said)
+    assert len(stage_states(pipeline)) == len(pipeline.stages)
+    lock_history(tmp_path)
+
+
+def test_what_git_lfs_has_fetched_is_read_at_any_revision(tmp_path: Path) -> None:
+    """In a commit an LFS file is always its pointer, also where ``git lfs`` has brought the content."""
+    write(tmp_path, {**TRACKED, "m.json": POINTER})
+    git(tmp_path, "init", "-q")
+    commit(tmp_path, "one")
+    write(tmp_path / ".git" / "lfs" / "objects" / "ab" / "ab", {"ab" * 32: '{"auroc": 0.7}'})
+    (measures,) = read_metrics(tmp_path, ["HEAD"])
+    assert measures.values == {"m.json": {"auroc": 0.7}}
 
 
 def test_a_lock_never_raises() -> None:
