@@ -86,6 +86,9 @@ def _kind(path: str, *, model: bool) -> NodeKind:
 
 def commit_id(draft: Draft, sha: str, projects: Iterable[ProjectRecord]) -> NodeId:
     """The node of a commit, with date and subject where one of the projects knows it."""
+    node = NodeId(f"{NodeKind.COMMIT}:{sha[:SHORT]}")
+    if node in draft:
+        return node
     known = next((project.commit_by_sha[sha] for project in projects if sha in project.commit_by_sha), None)
     told: dict[str, Any] = {}
     if known:
