@@ -23,7 +23,14 @@ from dashboard.charts.lineage import lineage_chart
 from dashboard.parts import lineage as parts
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
-from dashboard.parts.lineage_picture import ask_impact, export_buttons, look_at, pick, version_diff
+from dashboard.parts.lineage_picture import (
+    ask_impact,
+    export_buttons,
+    look_at,
+    pick,
+    show_drawing,
+    version_diff,
+)
 from dashboard.parts.marks import current_palette
 
 MOST_DRAWN = 1500
@@ -69,8 +76,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         everything = st.toggle("Whole graph", key="whole", bind="query-params")
         detailed = st.toggle("Commits, params, code and logged models too", key="all", bind="query-params")
         grouped = st.toggle("Foreach and matrix groups as one", True, key="grouped", bind="query-params")
-        phone = "Mobi" in st.context.headers.get("User-Agent", "")
-        downwards = st.toggle("Draw downwards", phone, key="down", bind="query-params")
+        downwards = st.toggle("Draw downwards", key="down", bind="query-params")
 
 try:
     if sought.strip():
@@ -109,10 +115,8 @@ names = {node.id: parts.choice_label(node) for node in shown.nodes}
 chosen = parts.current_node(names, "node", focus)
 key = f"picture of {hash(tuple(shown.by_id))}"
 drawing = lineage_chart(shown, current_palette(), chosen, across=not downwards)
-st.echarts_chart(
-    drawing.option,
-    height=drawing.height,
-    theme=None,
+show_drawing(
+    drawing,
     key=key,
     on_select=lambda: pick(shown, key),
     alt=f"Lineage around {graph.by_id[focus].name}: {len(shown.nodes)} nodes. The text tree below says the same.",

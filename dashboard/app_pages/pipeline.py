@@ -11,6 +11,7 @@ from dashboard.parts import pipeline as parts
 from dashboard.parts import pipeline_revisions as revisions
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.lineage_picture import show_drawing
 from dashboard.parts.marks import current_palette
 from dashboard.services import pipelines
 
@@ -120,10 +121,8 @@ else:
     graph = stage_graph(pipeline, states)
     if 1 < len(graph.nodes) <= MOST_DRAWN:
         drawing = lineage_chart(graph, current_palette())
-        st.echarts_chart(
-            drawing.option,
-            height=drawing.height,
-            theme=None,
+        show_drawing(
+            drawing,
             key=f"stages of {name} {at}",
             alt=f"{len(graph.nodes)} stages and data files; the table below says the same.",
         )

@@ -15,6 +15,8 @@ from dashboard.palette import Palette, mark
 LABELS_UP_TO = 60
 LOWEST, ROW, FEW_ROWS, LAYER, TALLEST = 230, 96, 120, 74, 1200
 WIDE, NARROW = 840, 220  # pixels: room between the outermost nodes on a desktop and on a phone
+NARROW_FRAME = 560  # pixels: as wide as a phone, held across, or less
+BESIDE = 26  # letters between a disc in the middle of a phone and the edge
 LETTER = 6.6  # pixels, on average
 SIZE, SMALL = 38, 9
 SELF_EVIDENT = (Evidence.LOCK, Evidence.MLFLOW, Evidence.LEDGER)
@@ -29,10 +31,11 @@ STATES = {
 
 
 class Drawing(NamedTuple):
-    """An ECharts option and the height in pixels that it is made for."""
+    """An ECharts option, the height in pixels that it is made for, and that on a screen as narrow as a phone."""
 
     option: dict[str, Any]
     height: int
+    narrow_height: int
 
 
 def lineage_chart(
@@ -40,17 +43,29 @@ def lineage_chart(
 ) -> Drawing:
     """The graph as an ECharts option: layers from left to right, or from top to bottom on a narrow screen.
 
+    Which of the two is decided in the browser, by the width that there is; ``across=False`` is downwards on any.
     What serves has a ring. Dashed lines are evidence that is less than strong, and evidence that joins two
     stores is written on its line. Tooltips are plain text: names come from people.
     """
     plan = layout([node.id for node in graph.nodes], [(edge.source, edge.target) for edge in graph.edges])
-    labelled = len(graph.nodes) <= LABELS_UP_TO
-    lines = plan.rows if across else plan.layers
-    each = FEW_ROWS if across and lines <= 3 else ROW if across else LAYER
-    height = max(LOWEST, min(TALLEST, each * lines + 70))
-    spots = _spots(plan, height - 120, across=across)
-    room = _letters(plan, across=across)
-    option = {
+    series = {
+        "type": "graph",
+        "layout": "none",
+        "top": 64,
+        "bottom": 56,
+        "roam": True,
+        "scaleLimit": {"min": 0.5, "max": 8},
+        "nodeScaleRatio": 0,
+        "preserveAspect": "contain",
+        "selectedMode": "single",
+        "edgeSymbol": ["none", "arrow"],
+        "edgeSymbolSize": 7,
+        "label": {"show": len(graph.nodes) <= LABELS_UP_TO},
+        "emphasis": {"focus": "adjacency", "scale": False},
+        "blur": {"itemStyle": {"opacity": 0.35}, "lineStyle": {"opacity": 0.15}},
+        **_placed(graph, plan, palette, selected, across=across),
+    }
+    option: dict[str, Any] = {
         "animation": False,
         "textStyle": {"fontFamily": "Inter, sans-serif"},
         "tooltip": {
@@ -59,40 +74,45 @@ def lineage_chart(
             "borderColor": palette.grid,
             "textStyle": {"color": palette.text},
         },
-        "series": [
-            {
-                "type": "graph",
-                "layout": "none",
-                "top": 64,
-                "bottom": 56,
-                "left": 84 if across else 64,
-                "right": 84 if across else 64,
-                "roam": True,
-                "scaleLimit": {"min": 0.5, "max": 8},
-                "nodeScaleRatio": 0,
-                "preserveAspect": "contain",
-                "selectedMode": "single",
-                "edgeSymbol": ["none", "arrow"],
-                "edgeSymbolSize": 7,
-                "data": [
-                    {
-                        "id": node.id,
-                        "name": node.id,
-                        "tooltip": {"formatter": _plain(describe(node))},
-                        **spots[node.id],
-                        **_look(node, palette, selected, labelled=labelled),
-                        "label": _label(node, palette, spots[node.id]["label"], room) if labelled else {},
-                    }
-                    for node in graph.nodes
-                ],
-                "links": [_link(edge, palette, labelled=labelled and across) for edge in graph.edges],
-                "label": {"show": labelled},
-                "emphasis": {"focus": "adjacency", "scale": False},
-                "blur": {"itemStyle": {"opacity": 0.35}, "lineStyle": {"opacity": 0.15}},
-            }
-        ],
+        "series": [series],
     }
-    return Drawing(option, height)
+    height = narrow = _height(plan, across=across)
+    if across and len(graph.nodes) <= LABELS_UP_TO:
+        narrow = _height(plan, across=False)
+        downwards = _placed(graph, plan, palette, selected, across=False)
+        option["media"] = [{"query": {"maxWidth": NARROW_FRAME}, "option": {"series": [downwards]}}]
+    return Drawing(option, height, narrow)
+
+
+def _height(plan: Layout, *, across: bool) -> int:
+    lines = plan.rows if across else plan.layers
+    each = FEW_ROWS if across and lines <= 3 else ROW if across else LAYER
+    return max(LOWEST, min(TALLEST, each * lines + 70))
+
+
+def _placed(
+    graph: Graph, plan: Layout, palette: Palette, selected: NodeId | None, *, across: bool
+) -> dict[str, Any]:
+    """The part of the series that depends on the direction: margins, places, labels."""
+    labelled = len(graph.nodes) <= LABELS_UP_TO
+    spots = _spots(plan, _height(plan, across=across) - 120, across=across)
+    room = _letters(plan, across=across)
+    return {
+        "left": 84 if across else 64,
+        "right": 84 if across else 64,
+        "data": [
+            {
+                "id": node.id,
+                "name": node.id,
+                "tooltip": {"formatter": _plain(describe(node))},
+                **spots[node.id],
+                **_look(node, palette, selected, labelled=labelled),
+                "label": _label(node, palette, spots[node.id]["label"], room) if labelled else {},
+            }
+            for node in graph.nodes
+        ],
+        "links": [_link(edge, palette, labelled=labelled and across) for edge in graph.edges],
+    }
 
 
 def _spots(plan: Layout, height: int, *, across: bool) -> dict[NodeId, dict[str, Any]]:
@@ -149,6 +169,7 @@ def _look(node: Node, palette: Palette, selected: NodeId | None, *, labelled: bo
 def _label(node: Node, palette: Palette, side: str, room: int) -> dict[str, Any]:
     """Name and state in two lines beside the disc, on the page's colour so that no line runs through them."""
     name, told, urgent = _name(node), _told(node), bool(node.attributes.get("live"))
+    room = BESIDE if side == "right" else room
     return {
         "show": True,
         "position": side,

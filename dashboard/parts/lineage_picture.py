@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -12,11 +14,31 @@ from core.lineage.export import to_dot, to_mermaid, to_svg
 from core.lineage.openlineage import to_openlineage
 from core.lineage.types import Graph, Node, NodeId, NodeKind
 from dashboard import services
+from dashboard.charts.lineage import NARROW_FRAME, Drawing
 from dashboard.charts.lineage_icons import LOOKS
 from dashboard.palette import MISSING, Palette
 from dashboard.parts.failure import show_failure
 
 NO_OTHER = "no other version"
+PAGE_MARGIN = 16  # pixels, left and right on a narrow screen
+
+
+def show_drawing(
+    drawing: Drawing, *, key: str, alt: str, on_select: Callable[[], None] | Literal["ignore"] = "ignore"
+) -> None:
+    """The picture; where it is narrow it is drawn downwards, for which it must be as high as that needs."""
+    with st.container(key="lineage_picture"):
+        if drawing.narrow_height != drawing.height:
+            # Only the browser knows the width, and Streamlit takes one height: the rule must follow the chart's.
+            inside = ".st-key-lineage_picture [data-testid='stEChartsChart']"
+            st.html(
+                f"<style>@media (max-width: {NARROW_FRAME + 2 * PAGE_MARGIN}px) {{ {inside}, "
+                f".st-key-lineage_picture *:has([data-testid='stEChartsChart']) "
+                f"{{ height: {drawing.narrow_height}px !important; }} }}</style>"
+            )
+        st.echarts_chart(
+            drawing.option, height=drawing.height, theme=None, key=key, on_select=on_select, alt=alt
+        )
 
 
 def pick(shown: Graph, key: str) -> None:

@@ -61,6 +61,9 @@ def test_impact_opens_by_link_and_reads_on_a_phone(desk: Desk, serve: Callable[.
     page = tab.open(f"/lineage?find=raw.csv%40{desk.first}&impact=true")
     assert "2 versions were trained on raw.csv with this content; 1 of them serves now" in tab.text()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+    # Drawn downwards: a node a line, so that no label runs into the next one, and as high as that needs.
+    picture = page.locator('[data-testid="stEChartsChart"] canvas').first.bounding_box()
+    assert picture["height"] > 1.2 * picture["width"]
     page.get_by_text("As text").click()
     page.get_by_text("Went to").first.wait_for()
     assert "Something unexpected" not in tab.text()
