@@ -33,7 +33,7 @@ class Palette:
 
 LIGHT = Palette(
     mode="light",
-    text="#1b1f2a",
+    text="#10131b",
     muted="#5c6475",
     grid="#e3e6ee",
     background="#ffffff",

@@ -99,17 +99,17 @@ def _turn(ws: Workspace, found: Judgement, actor: Actor) -> tuple[Turn, str]:
     requester = Turn.MINE if actor.name == request.by.name else Turn.OTHERS
     name = request.by.printed_name
     if found.state in (STALE, EXPIRED):
-        return requester, f"{name}: ask anew"
+        return requester, f"{name} to request it anew"
     if found.state == CHANGES:
-        return requester, f"{name}: changes"
+        return requester, f"{name} to change it"
     if found.state == APPROVED:
         may = decide(ws.settings, actor, Action.PROMOTE, opened.model, opened.environment).allowed
-        return Turn.MINE if may else Turn.OTHERS, "an operator: promote it"
+        return Turn.MINE if may else Turn.OTHERS, "an operator to promote it"
     mine = refusal_to_sign(ws, request, actor) is None
     missing = max(found.needs - found.has, 0)
     return (
         Turn.MINE if mine else Turn.OTHERS,
-        f"{missing} approval{'s' if missing > 1 else ''}" if missing else "an override of a gate",
+        f"{missing} approval{'s' if missing > 1 else ''}" if missing else "somebody to accept a check",
     )
 
 

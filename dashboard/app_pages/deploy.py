@@ -78,7 +78,7 @@ if view.serving:
 trial_section(view)
 
 with st.container(border=True, key="deploy_section"):
-    st.markdown("#### Deploy a version")
+    st.markdown("## Deploy a version")
     versions = [number for number in services.version_numbers(model) if number != view.live]
     if not versions:
         st.caption("There is no other version of this model, or MLflow does not answer.")
@@ -112,7 +112,7 @@ with other, st.expander("Roll back to another version", icon=":material/history:
 with drill, st.expander("Rollback drill", icon=":material/fitness_center:", expanded=True):
     drill_line(view)
 
-st.subheader("All endpoints", anchor=False)
+st.header("All endpoints", anchor=False)
 st.dataframe(
     [
         {
@@ -131,7 +131,7 @@ st.dataframe(
     hide_index=True,
 )
 
-st.subheader("History", anchor=False)
+st.header("History", anchor=False)
 records = releases.deploy_history(model, environment)
 if not records:
     st.caption(f"The ledger has nothing about {model} in {environment} yet; the first deployment begins it.")

@@ -68,12 +68,12 @@ if report.drift is None:
 measured = report.performance
 metrics = sorted({name for part in measured.windows for name in (*part.metrics, *part.estimated)})
 if not metrics:
-    st.subheader("Performance over time", anchor=False)
+    st.header("Performance over time", anchor=False)
     empty_state("No labels and no scores yet", "Performance appears here when labels arrive.")
 else:
     first = metrics.index("auroc") if "auroc" in metrics else 0
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Performance over time", anchor=False)
+        st.header("Performance over time", anchor=False)
         metric = st.selectbox(
             "Metric", metrics, index=first, key="metric", bind="query-params", width=180,
             label_visibility="collapsed",
@@ -85,7 +85,7 @@ else:
         parts.performance_table(measured, metric)
 
 windows = monitors.drift_trend(model, window)
-st.subheader("Columns over time", anchor=False)
+st.header("Columns over time", anchor=False)
 alarmed = [column.name for column in report.drift.alarms]
 tested = [column.name for column in report.drift.columns if column.effect is not None]
 tested = sorted(tested, key=lambda name: (name not in alarmed, -(report.drift.column(name).importance or 0)))
@@ -98,7 +98,7 @@ if any(start for _, start in began):
     table = pd.DataFrame([row for row in began if row[1]], columns=["column", "drifting since"])
     st.dataframe(table, hide_index=True, width="content")
 
-st.subheader(f"{report.window} against the training data", anchor=False)
+st.header(f"{report.window} against the training data", anchor=False)
 st.caption(f"{report.drift.verdict.value}: {report.drift.reason}.")
 known = monitors.importance(model, window, report.window)
 if known is not None:

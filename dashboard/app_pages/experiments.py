@@ -99,7 +99,7 @@ except ModelDeskError as error:
     st.stop()
 if not len(table):
     with st.container(border=True):
-        st.markdown("#### :material/search_off: No run matches")
+        st.markdown("## :material/search_off: No run matches")
         st.markdown("Loosen the search, or look in all experiments.")
         st.button("Clear the search", on_click=clear_search, disabled=not text)
     st.stop()

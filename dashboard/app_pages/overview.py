@@ -34,7 +34,7 @@ if seen.items:
     with st.container(border=True, gap="xsmall", key="needs"):
         attention_list(seen.items)
 
-st.subheader("What is live", anchor=False)
+st.header("What is live", anchor=False)
 model = model_table(seen.models, "overview_models")
 untold_answers(seen.models)
 if model is None:

@@ -108,14 +108,14 @@ elif view == COMPARE:
         st.stop()
     commits = {one.commit: choice for one, choice in zip(metrics, chosen, strict=True) if one.commit}
     names = dict(zip(wanted, chosen, strict=True))
-    st.markdown("#### Metrics")
+    st.markdown("## Metrics")
     revisions.measure_table(metrics, chosen, "metrics", only_different=False)
     stored = [one for measures in metrics for one in measures.stored]
     stored += [plot.stored for plot in drawn.plots if plot.stored]
     revisions.stored_files(project, list(dict.fromkeys(stored)), commits | {None: revisions.WORKING_TREE})
-    st.markdown("#### Params")
+    st.markdown("## Params")
     revisions.measure_table(params, chosen, "params", only_different=len(chosen) > 1)
-    st.markdown("#### Plots")
+    st.markdown("## Plots")
     revisions.plot_grid(drawn, names)
 else:
     graph = stage_graph(pipeline, states)

@@ -135,11 +135,11 @@ with table:
         for refusal in refusals:
             st.caption(literal(refusal))
 
-st.subheader("Requests", anchor=False)
+st.header("Requests", anchor=False)
 asked = [item for item in requests.queue(actor) if item.request.opened.model == model]
 if not asked:
     st.caption(
-        f"Nobody has asked for a release of {literal(model)}: open a version and ask, or "
+        f"Nobody has requested approval for {literal(model)}: open a version and request it, or "
         "`python -m core request-approval`."
     )
 for item in asked[:SHOWN_REQUESTS]:

@@ -10,7 +10,7 @@ from dashboard.parts.answers import show_answer, show_dialog
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.identity import current_actor
-from dashboard.parts.marks import status_badge
+from dashboard.parts.marks import request_word, status_badge
 from dashboard.parts.promote import promote_button
 from dashboard.parts.release import show_pending, show_result
 from dashboard.parts.text import shortened
@@ -31,7 +31,7 @@ except ModelDeskError as error:
     st.page_link("app_pages/requests.py", label="Requests", icon=":material/inbox:")
     st.stop()
 
-opened, state = found.judgement.request.opened, found.judgement.state
+opened = found.judgement.request.opened
 page_header(
     f"{shortened(opened.model, 80)} v{opened.version} to {opened.environment}",
     parts.headline(found, parts.now()),
@@ -40,9 +40,7 @@ show_answer()
 show_result()
 subject = f"version:{opened.model}/{opened.version}"
 with st.container(horizontal=True, vertical_alignment="center", key="request_line"):
-    status_badge(
-        "DONE" if found.judgement.request.used_by else state.replace("changes requested", "changes wanted")
-    )
+    status_badge(request_word(found.judgement))
     for page, label, icon, query in (
         ("version", "Version", ":material/article:", {"model": opened.model, "version": str(opened.version)}),
         ("lineage", "Lineage", ":material/account_tree:", {"find": subject}),
@@ -62,14 +60,13 @@ evidence, decision = st.columns([8, 5], gap="small")
 with decision:
     with st.container(border=True, gap="small", key="decision"):
         parts.decision_card(found)
-    with st.container(border=True, gap="xsmall", key="signatures"):
-        st.markdown("**Approvals**")
-        parts.signatures(found)
     with st.container(border=True, gap="xsmall", key="lineage"):
         st.markdown("**Where it comes from**")
         parts.lineage_facts(found)
+    with st.container(border=True, gap="xsmall", key="signatures"):
+        st.markdown("**Approvals**")
+        parts.signatures(found)
     with st.container(border=True, gap="xsmall", height=150, key="history"):
-        st.markdown("**History and comments**")
         parts.history(found)
 with evidence:
     verdicts = requests.against_champion(request_id)

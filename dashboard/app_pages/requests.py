@@ -56,7 +56,7 @@ if not shown:
             "others": "Nothing waits for others",
             "done": "Nothing was decided yet",
         }[tab],
-        "A release is asked for on a version's page, or by `python -m core request-approval`.",
+        "Approval is requested on a version's page, or by `python -m core request-approval`.",
         icon=":material/inbox:",
     )
 now = datetime.now(UTC)

@@ -73,10 +73,10 @@ for column, (label, value) in zip(st.columns([3, 1, 1, 1, 1]), facts.items(), st
 own = [name for name in sorted(run.metrics) if not name.startswith(parts.SYSTEM)]
 left, right = st.columns(2, gap="medium")
 with left:
-    st.subheader("Metrics", anchor=False)
+    st.header("Metrics", anchor=False)
     parts.pairs("metric", "last value", {name: number(run.metrics[name]) for name in own}, "no metric")
 with right:
-    st.subheader("Params", anchor=False)
+    st.header("Params", anchor=False)
     parts.pairs("param", "value", run.params, "no param")
 
 parts.curves(run, own, "Over the steps", "curves")
@@ -84,12 +84,12 @@ system = [name for name in sorted(run.metrics) if name.startswith(parts.SYSTEM)]
 if system:
     parts.curves(run, system, "System metrics", "system")
 
-st.subheader("Artifacts", anchor=False)
+st.header("Artifacts", anchor=False)
 artifact_browser(run.run_id)
 
 left, right = st.columns(2, gap="medium")
 with left:
-    st.subheader("Data sets", anchor=False)
+    st.header("Data sets", anchor=False)
     if run.datasets:
         inputs = [
             {"data set": item.name, "digest": item.digest, "used for": item.context or MISSING}
@@ -99,6 +99,6 @@ with left:
     else:
         st.info("This run logged no data set (mlflow.log_input).", icon=":material/database:")
 with right:
-    st.subheader("Tags", anchor=False)
+    st.header("Tags", anchor=False)
     parts.pairs("tag", "value", run.tags, "no tag")
 parts.nested(run)

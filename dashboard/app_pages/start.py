@@ -13,13 +13,13 @@ page_header(
 
 demo, own = st.columns(2)
 with demo.container(border=True, height="stretch"):
-    st.subheader("Look around first", anchor=False)
+    st.header("Look around first", anchor=False)
     st.markdown(
         "The demo workspace has real runs, models, a DVC pipeline and drift, all made on this machine."
     )
     st.code("make run", language="bash")
 with own.container(border=True, height="stretch"):
-    st.subheader("Use your own MLflow and DVC", anchor=False)
+    st.header("Use your own MLflow and DVC", anchor=False)
     st.markdown(f"Put a file named `modeldesk.toml` into `{settings.root}`, then reload this page:")
     st.code(
         'name = "Our team"\n\n'

@@ -75,14 +75,14 @@ judgement = st.container(key="judgement")
 
 evidence_section(model, found.version)
 
-st.subheader("Decisions", anchor=False)
+st.header("Decisions", anchor=False)
 records = services.version_history(model, found.version)
 if records:
     record_table(records, of_one_model=True)
 else:
     st.caption("The ledger has no decision about this version.")
 
-st.subheader("Signature", anchor=False)
+st.header("Signature", anchor=False)
 signature = services.signature(model, found.version)
 if isinstance(signature, ModelDeskError):
     show_failure(signature)

@@ -11,7 +11,7 @@ from dashboard.parts.answers import DONE
 from dashboard.parts.confirm import ask, dismiss, pending
 from dashboard.parts.failure import show_failure
 from dashboard.parts.identity import current_actor
-from dashboard.parts.marks import status_badge
+from dashboard.parts.marks import request_word, status_badge
 from dashboard.parts.promote import promote_buttons
 from dashboard.parts.text import literal
 from dashboard.services import requests
@@ -27,7 +27,7 @@ def release_actions(model: str, version: int) -> None:
             found = requests.newest_request(model, version, environment)
             if found is None or (found.request.closed and not found.request.used_by):
                 continue
-            status_badge("DONE" if found.request.used_by else found.state)
+            status_badge(request_word(found))
             st.page_link(
                 "app_pages/request.py",
                 label=f"Request for {environment}: {found.has} of {found.needs} approvals",
@@ -36,7 +36,7 @@ def release_actions(model: str, version: int) -> None:
             )
         allowed = decide(settings, current_actor(settings), Action.REQUEST, model)
         st.button(
-            "Ask for release",
+            "Request approval",
             key="open_ask",
             icon=":material/how_to_reg:",
             disabled=not allowed.allowed,
@@ -53,7 +53,7 @@ def show_ask_dialog() -> None:
         _ask()
 
 
-@st.dialog("Ask for release", icon=":material/how_to_reg:", on_dismiss=dismiss)
+@st.dialog("Request approval", icon=":material/how_to_reg:", on_dismiss=dismiss)
 def _ask() -> None:
     waiting = pending(ASK)
     if waiting is None:
@@ -72,7 +72,7 @@ def _ask() -> None:
         reason = st.text_area(
             "Why should it go live? Approvers read this beside the buttons.", key="ask_reason", max_chars=2000
         )
-        asked = st.form_submit_button("Ask for release", type="primary", icon=":material/how_to_reg:")
+        asked = st.form_submit_button("Request approval", type="primary", icon=":material/how_to_reg:")
     if not asked:
         return
     try:

@@ -28,7 +28,7 @@ def chain_card(head: Head, actor: Actor) -> None:
     with st.container(border=True):
         left, right = st.columns([3, 2], gap="medium")
         with left:
-            st.markdown(f"#### {head.events:,} events")
+            st.markdown(f"## {head.events:,} events")
             newest = audit.newest_events(1)
             st.caption(
                 f"The last one {moment(newest[0].at)}, head `{short_hash(head.hash, 12)}`. "

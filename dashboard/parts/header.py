@@ -23,7 +23,7 @@ def page_header(title: str, caption: str) -> None:
 def empty_state(title: str, next_step: str, *, code: str = "", icon: str = ":material/inbox:") -> None:
     """Nothing to show yet, and what to do about it; ``code`` is a command to copy."""
     with st.container(border=True):
-        st.markdown(f"#### {icon} {title}")
+        st.markdown(f"## {icon} {title}")
         st.markdown(next_step)
         if code:
             st.code(code, language="bash")

@@ -98,7 +98,7 @@ def _delta(
     return {
         "Metric": literal(name),
         # One column, which a phone breaks into two lines: two would push the difference out of its screen.
-        f"v{versions[1]} → v{versions[0]}": f"{metric(before)} → {metric(value)}",
+        f"v{versions[1]} → v{versions[0]}": f"{metric(before)}{NBSP}→ {metric(value)}",
         "Verdict": f":{shown.color}[{literal(word)}]" if tested else literal(word),
         "Difference (95 %)": plain(_fixed(verdict.difference) + interval),
     }
@@ -138,7 +138,7 @@ def _gate(gate: GateLine, champion: str) -> dict[str, str]:
     bare = re.sub(r"^difference (\S+), 95 % interval (\S+) to ([^\s:;]+)", _shorter, bare)
     reason = literal(bare, 160)
     if gate.overridden_by:
-        reason += f" **Accepted by {literal(gate.overridden_by, 120)}**"
+        reason += f" **Accepted by {literal(gate.overridden_by, 70)}**"
     return {
         "Check": literal(gate.name.replace(" against champion", f" against {champion}")),
         "Outcome": f":{shown.color}[{shown.shape}{NBSP}{shown.word}]",

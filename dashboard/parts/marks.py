@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.registry.requests import Judgement
 from dashboard.palette import DARK, LIGHT, Palette, mark
 
 
@@ -17,6 +18,11 @@ def inline_badge(word: str) -> str:
     """The same badge as Markdown, to begin a sentence that may wrap."""
     shown = mark(word)
     return f":{shown.color}-badge[{shown.icon} {shown.word}]"
+
+
+def request_word(found: Judgement) -> str:
+    """The status word of a request, the same wherever it is shown."""
+    return "DONE" if found.request.used_by else found.state.replace("changes requested", "changes wanted")
 
 
 def current_palette() -> Palette:

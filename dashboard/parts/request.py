@@ -22,8 +22,10 @@ from dashboard.parts.answers import (
     overridable,
 )
 from dashboard.parts.confirm import ask
-from dashboard.parts.marks import status_badge
-from dashboard.parts.text import literal
+from dashboard.parts.marks import request_word, status_badge
+from dashboard.parts.text import literal, plain
+
+SHOWN_REASON = 240  # characters: six lines beside the evidence
 
 
 def headline(found: Dossier, now: datetime) -> str:
@@ -46,7 +48,7 @@ def headline(found: Dossier, now: datetime) -> str:
 def decision_card(found: Dossier) -> None:
     """The requester's reason beside the buttons; what cannot be done is disabled and says why."""
     request, rights = found.judgement.request, found.rights
-    st.markdown(f"**{literal(request.by.printed_name)}:** “{literal(request.opened.reason, 400)}”")
+    _reason(request.by.printed_name, request.opened.reason)
     closed = bool(request.closed or request.used_by)
     if found.judgement.state in ("stale", "expired", "changes requested"):
         st.markdown(f":orange[:material/history: {literal('; '.join(found.judgement.reasons), 400)}]")
@@ -59,12 +61,18 @@ def decision_card(found: Dossier) -> None:
             _button("Reject", REJECT, rights.answer)
         if rights.approve:
             st.caption(f":material/block: {literal(str(rights.approve))}")
-    with st.container(horizontal=True, gap="small"):
-        if not closed and overridable(found):
-            _button("Accept a check", OVERRIDE, rights.override, ":material/rule:", "tertiary")
-        if not closed:
+        with st.container(horizontal=True, gap="small"):
+            if overridable(found):
+                _button("Accept a check", OVERRIDE, rights.override, ":material/rule:", "tertiary")
             _button("Withdraw", WITHDRAW, rights.withdraw, ":material/undo:", "tertiary")
-        _button("Comment", COMMENT, rights.comment, ":material/comment:", "tertiary")
+
+
+def _reason(name: str, reason: str) -> None:
+    """Who asks and why; a long reason is cut, so that the buttons stay in sight, and read in full on demand."""
+    st.markdown(f"**{literal(name)}:** “{literal(reason, SHOWN_REASON)}”")
+    if len(reason) > SHOWN_REASON:
+        with st.popover("Read the whole reason", type="tertiary", icon=":material/notes:"):
+            st.markdown(plain(reason))
 
 
 def _button(
@@ -97,8 +105,8 @@ def signatures(found: Dossier) -> None:
         proof = "passphrase checked" if item.event.authenticated else "local mode, no passphrase"
         deputy = f", for {literal(item.event.deputy_for)}" if item.event.deputy_for else ""
         st.markdown(
-            f":{shown.color}[{shown.icon} {shown.word}] **{literal(item.event.printed_name)}**{deputy} · "
-            f"{moment(item.at)} · “{literal(item.event.meaning)}” · {proof}"
+            f":small[:{shown.color}[{shown.icon} {shown.word}] **{literal(item.event.printed_name)}**{deputy} · "
+            f"{moment(item.at)} · “{literal(item.event.meaning)}” · {proof}]"
         )
 
 
@@ -113,25 +121,28 @@ def lineage_facts(found: Dossier) -> None:
         "DVC stage": literal(run.tags.get("dvc.stage", "")) or MISSING if run else MISSING,
         "Files": f"`{short_hash(opened.evidence.get('files'), 9)}`",
     }
-    st.markdown(" · ".join(f"{name} {value}" for name, value in facts.items()))
+    st.markdown(f":small[{' · '.join(f':gray[{name}] {value}' for name, value in facts.items())}]")
 
 
 def history(found: Dossier) -> None:
-    """What happened to the request, newest first."""
+    """What happened to the request, newest first, and a word to add."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown("**History and comments**", width="content")
+        _button("Comment", COMMENT, found.rights.comment, ":material/comment:", "tertiary")
     for record in reversed(found.history):
         said = f" “{literal(record.reason)}”" if record.reason and record.kind != "request_opened" else ""
         st.markdown(
-            f"**{literal(sentence(record))}** · {literal(record.actor.printed_name)} · {moment(record.at)}{said}"
+            f":small[**{literal(sentence(record))}** · {literal(record.actor.printed_name)} · "
+            f"{moment(record.at)}{said}]"
         )
 
 
 def request_row(item: Queued, now: datetime) -> None:
     """One request: what, how old, how long it still counts, and one line of what it would change."""
     opened, found = item.request.opened, item.judgement
-    state = "DONE" if item.request.used_by else found.state.replace("changes requested", "changes wanted")
     with st.container(border=True, gap="xsmall", key=f"row_{item.request.request_id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            status_badge(state)
+            status_badge(request_word(found))
             st.page_link(
                 "app_pages/request.py",
                 label=f"**{literal(opened.model, 60)} v{opened.version}** to {opened.environment}",

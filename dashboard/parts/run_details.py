@@ -53,7 +53,7 @@ def curves(run: Run, names: Sequence[str], title: str, key: str) -> None:
     drawn = with_steps(found)
     if not drawn:
         return
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     shown = drawn if len(names) > ASKED else drawn[:CURVES]
     for start in range(0, len(shown), 2):
         for column, history in zip(st.columns(2), shown[start : start + 2], strict=False):
@@ -76,7 +76,7 @@ def nested(run: Run) -> None:
         return
     if not len(found):
         return
-    st.subheader(f"{found.total:,} nested run{'' if found.total == 1 else 's'}", anchor=False)
+    st.header(f"{found.total:,} nested run{'' if found.total == 1 else 's'}", anchor=False)
     rows = found.attributes.slice(0, CHILDREN).to_pylist()
     with st.container(horizontal=True):
         for row in rows:

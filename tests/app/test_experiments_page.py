@@ -80,7 +80,7 @@ def test_a_page_of_html_is_boxed_in(store):
 
 def test_a_parent_leads_to_its_children(store):
     test = page("run", run=store.runs["parent"])
-    assert any(item.value == "1 nested run" for item in test.subheader)
+    assert any(item.value == "1 nested run" for item in test.header)
 
 
 @pytest.mark.parametrize("name", ["odd values", "running", "nothing at all", "a/b 🫀", "better"])

@@ -47,7 +47,12 @@ def test_a_version_is_judged_on_its_page_before_anybody_asks(stories: Stories) -
     metrics, checks = (item.value for item in app.table)
     auroc = metrics.set_index("Metric").loc["auroc"]
     assert f" to{NBSP}" in auroc["Difference (95 %)"]
-    values = [value for pair in metrics["v1 → v3"] for value in pair.split(" → ") if value != MISSING]
+    values = [
+        value
+        for pair in metrics["v1 → v3"]
+        for value in pair.replace(NBSP, " ").split(" → ")
+        if value != MISSING
+    ]
     assert values and all(len(value.split(".")[1]) == 4 for value in values)
     outcomes = dict(zip(checks["Check"], checks["Outcome"], strict=True))
     found = stories.ask(version=3, actor=stories.demo("chen"))
@@ -125,3 +130,25 @@ def test_an_unknown_version_or_alias_is_named(stories: Stories) -> None:
     )
     app = visit("registry", q="no-such-alias")
     assert "Nothing is called 'no-such-alias'" in said(app)
+
+
+def test_a_long_reason_is_cut_beside_the_buttons_and_can_be_read_in_full(stories: Stories) -> None:
+    """It was cut at 400 characters and nothing showed the rest."""
+    end = "and this is its end."
+    approvals.withdraw(stories.ws, stories.ask(version=2).request_id, stories.demo("chen"))
+    asked = stories.ask(version=2, reason="a *long* reason " * 60 + end)
+    assert end in said(visit("request", id=asked.request_id)).replace("\\", "")
+    approvals.withdraw(stories.ws, asked.request_id, stories.demo("chen"))
+
+
+def test_changes_that_are_wanted_have_one_word_on_every_page(stories: Stories) -> None:
+    """The version page had a word of its own, in no colour."""
+    asked = stories.ask(version=2)
+    approvals.request_changes(stories.ws, asked.request_id, stories.me, "look at site north", ())
+    pages = [
+        visit("request", id=asked.request_id),
+        visit("version", model=MODEL, version="2"),
+        visit("requests", tab="others"),
+    ]
+    assert all("CHANGES WANTED" in said(page) for page in pages)
+    approvals.withdraw(stories.ws, asked.request_id, stories.demo("chen"))

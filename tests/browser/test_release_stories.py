@@ -123,9 +123,9 @@ def test_changes_deputy_and_the_way_to_production(
     act_as(tab, "Chen Wei (demo)")
     tab.open(f"/version?model={MODEL}&version=3")
     act_as(tab, "Chen Wei (demo)")
-    page.get_by_role("button", name="Ask for release").click()
+    page.get_by_role("button", name="Request approval").click()
     dialog.get_by_label(re.compile("Why should it go live")).fill("calmer on the wards")
-    dialog.get_by_role("button", name="Ask for release").click()
+    dialog.get_by_role("button", name="Request approval").click()
     expect(page.get_by_text(re.compile("Request req.* is open"))).to_be_visible()
     newest = list(stories.ws.ledger.state().requests)[-1]
     approvals.override_gate(stories.ws, newest, "calibration >= 0.5", stories.demo("tom"), "not in use")
