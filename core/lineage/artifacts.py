@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import posixpath
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ SMALL = 1 << 20
 SMALL_TOTAL = 16 << 20
 LARGEST_FETCHED = 256 << 20
 MOST_RUNS = 500
+SAVED_EVERY_S = 10.0
 EMPTY = hashlib.md5(b"", usedforsecurity=False).hexdigest()
 
 Progress = Callable[[int, int], None]
@@ -41,10 +43,14 @@ Kept = dict[str, dict[str, tuple[int, int, str]]]
 
 @dataclass(slots=True)
 class Hashed:
-    """Digests of each run's files and folders -> their path; ``unread`` files were too large for a page."""
+    """Digests of each run's files and folders -> their path.
+
+    ``unread`` files were too large for a page; the files of ``elsewhere`` runs are on a server.
+    """
 
     files: dict[str, Mapping[str, str]] = field(default_factory=dict)
     unread: int = 0
+    elsewhere: int = 0
 
 
 def candidates(runs: Iterable[Run]) -> tuple[Run, ...]:
@@ -64,6 +70,7 @@ def known_hashes(ws: Workspace, runs: Iterable[Run]) -> Hashed:
         before = kept.get(run.run_id, {})
         folder = local_folder(run.artifact_uri, ws.root)
         if folder is None or not folder.is_dir():
+            found.elsewhere += run.run_id not in kept
             _add(found, run.run_id, {path: entry[2] for path, entry in before.items()})
             continue
         digests: dict[str, str] = {}
@@ -87,6 +94,7 @@ def hash_artifacts(ws: Workspace, runs: Iterable[Run], progress: Progress | None
     kept = _read(_kept_file(ws))
     found = Hashed()
     wanted = tuple(runs)
+    due = time.monotonic() + SAVED_EVERY_S
     for index, run in enumerate(wanted):
         folder = local_folder(run.artifact_uri, ws.root)
         here = folder is not None and folder.is_dir()
@@ -95,6 +103,9 @@ def hash_artifacts(ws: Workspace, runs: Iterable[Run], progress: Progress | None
         _add(found, run.run_id, {path: entry[2] for path, entry in entries.items()})
         if progress:
             progress(index + 1, len(wanted))
+        if time.monotonic() > due:  # whoever stops this keeps what was read
+            _write(_kept_file(ws), kept)
+            due = time.monotonic() + SAVED_EVERY_S
     _write(_kept_file(ws), kept)
     return found
 

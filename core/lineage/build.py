@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from core.experiments.types import Run
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Material:
     """Everything that was read; ``notes`` say what could not be.
 
-    ``files`` are, for runs whose artifacts were hashed, md5 digest -> artifact path.
+    ``files`` are, for runs whose artifacts were hashed, md5 digest -> artifact path; ``uncompared`` counts what
+    only ``lineage hash`` reads.
     """
 
     projects: tuple[ProjectRecord, ...] = ()
@@ -35,6 +36,7 @@ class Material:
     deployments: tuple[DeploymentRecord, ...] = ()
     logs: tuple[PredictionLogRecord, ...] = ()
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    uncompared: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -77,7 +79,7 @@ def assemble(material: Material) -> Graph:
         add_run(draft, run, material.projects, material.files.get(run.run_id))
     add_versions(draft, material.versions)
     add_deployments(draft, material.deployments, material.logs)
-    return draft.finish(_revisions(material.projects))
+    return replace(draft.finish(_revisions(material.projects)), uncompared=material.uncompared)
 
 
 def _revisions(projects: Sequence[ProjectRecord]) -> Revisions:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import ModelDeskError
 from core.experiments.types import Run
-from core.lineage.artifacts import candidates, known_hashes
+from core.lineage.artifacts import Hashed, candidates, known_hashes
 from core.lineage.build import Material
 from core.lineage.dvc_history import read_project
 from core.lineage.records import DeploymentRecord, PredictionLogRecord, ProjectRecord
@@ -31,12 +31,12 @@ def gather(ws: Workspace) -> Material:
     runs: tuple[Run, ...] = ()
     versions: tuple[ModelVersion, ...] = ()
     served: tuple[DeploymentRecord, ...] = ()
-    files: Mapping[str, Mapping[str, str]] = {}
+    hashed = Hashed()
     if settings.tracking_uri:
         versions = _tried(lambda: ws.registry.versions(), (), notes)
         runs = _tried(lambda: _runs(ws, versions, notes), (), notes)
         served = _served(ws, notes)
-        files = _hashed(ws, projects, runs, notes)
+        hashed = _hashed(ws, projects, runs, notes)
     else:
         notes.append("No MLflow store is configured: there are no runs and versions in this graph.")
     return Material(
@@ -45,7 +45,8 @@ def gather(ws: Workspace) -> Material:
         versions=versions,
         deployments=served,
         logs=tuple(_logs(settings)),
-        files=files,
+        files=hashed.files,
+        uncompared=hashed.unread + hashed.elsewhere,
         notes=tuple(notes),
     )
 
@@ -81,7 +82,7 @@ def _runs(ws: Workspace, versions: Iterable[ModelVersion], notes: list[str]) -> 
 
 def _hashed(
     ws: Workspace, projects: Sequence[ProjectRecord], runs: Iterable[Run], notes: list[str]
-) -> Mapping[str, Mapping[str, str]]:
+) -> Hashed:
     """Contents of the artifacts of runs that no tag joins to a stage, as far as a page may read them."""
     unsure = candidates(runs) if any(project.stages for project in projects) else ()
     found = known_hashes(ws, unsure)
@@ -90,7 +91,12 @@ def _hashed(
             f"{found.unread:,} larger artifacts of runs without a stage's tag have not been compared with "
             "DVC's files; `lineage hash` reads them once."
         )
-    return found.files
+    if found.elsewhere:
+        notes.append(
+            f"The artifacts of {found.elsewhere:,} runs without a stage's tag are on a server and have not been "
+            "compared with DVC's files; `lineage hash` reads them once."
+        )
+    return found
 
 
 def _served(ws: Workspace, notes: list[str]) -> tuple[DeploymentRecord, ...]:

@@ -109,7 +109,8 @@ class Edge:
 class Graph:
     """Nodes and the edges between them; ``notes`` name what could not be read or joined.
 
-    ``held`` are the commits whose lock holds a file's content or a stage's execution.
+    ``held`` are the commits whose lock holds a file's content or a stage's execution; ``uncompared`` counts what
+    runs logged and nobody has compared with DVC's files yet.
     """
 
     nodes: tuple[Node, ...] = ()
@@ -117,6 +118,7 @@ class Graph:
     notes: tuple[str, ...] = ()
     held: Mapping[NodeId, frozenset[str]] = field(default_factory=dict)
     revisions: Revisions = field(default_factory=Revisions)
+    uncompared: int = 0
 
     @cached_property
     def by_id(self) -> dict[NodeId, Node]:

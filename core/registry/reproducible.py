@@ -2,7 +2,8 @@
 
 The run is joined with its stage's execution in a DVC project, and some commit's dvc.lock must hold that very
 execution: the digests of code and data, and the params. An execution that is only in the working tree is not
-reproducible by anybody else.
+reproducible by anybody else. FAIL says that the evidence contradicts; where it is missing (no tag, no commit, no data
+hash to tell executions apart) the answer is INCONCLUSIVE, which a named person may override.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from dashboard.charts.lineage import lineage_chart
 from dashboard.parts import lineage as parts
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
+from dashboard.parts.lineage_artifacts import compare_artifacts
 from dashboard.parts.lineage_picture import (
     ask_impact,
     export_buttons,
@@ -149,3 +150,4 @@ with st.expander(f"Connections and their evidence ({len(shown.edges)})", icon=":
     parts.edge_table(shown)
 for sentence in graph.notes:
     st.caption(f":material/info: {sentence}")
+compare_artifacts(graph)

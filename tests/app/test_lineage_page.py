@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.services import comparing_artifacts
+from tests.contract.test_lineage_artifacts import Store, store
 from tests.contract.test_lineage_workspace import Desk, desk
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 ANSWER = "versions were trained on raw.csv with this content; 1 of them serves now: risk v3 in production."
-__all__ = ["desk"]
+__all__ = ["desk", "store"]
 
 
 @pytest.fixture
@@ -94,3 +96,19 @@ def test_without_stores_the_page_says_what_to_do(visit, tmp_path: Path) -> None:
     page = visit(tmp_path)
     assert "No lineage yet" in said(page)
     assert "tracking_uri" in page.code[0].value
+
+
+def test_artifacts_too_large_for_a_page_are_compared_by_a_button(
+    visit, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same as ``lineage hash``, in a thread that outlives the tab; then the run is joined to its stage."""
+    monkeypatch.setenv("MODELDESK_CACHE", str(tmp_path))
+    root = store.workspace.root
+    page = visit(root)
+    assert "have not been compared with DVC's files" in said(page)
+    page.button(key="compare_artifacts").click().run()
+    comparing_artifacts.reading().thread.join(60)
+    page = visit(root, focus=f"run:{store.runs['large']}")
+    assert "have not been compared" not in said(page)
+    assert not [button for button in page.button if button.key == "compare_artifacts"]
+    assert "content hash, exact" in said(page)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from core.cli.main import app
+from core.lineage.artifacts import known_hashes
 from core.lineage.build import build
 from core.lineage.questions import impact
 from core.lineage.types import Edge, Evidence, Graph, NodeId, NodeKind, Strength
@@ -97,6 +98,14 @@ def test_a_copy_of_the_data_is_likely_lineage_and_unknown_content_is_none(store:
         ("raw.csv", Strength.LIKELY)
     ]
     assert graph.incoming[NodeId(f"run:{store.runs['none']}")] == []
+
+
+def test_artifacts_on_a_server_are_counted_not_fetched(store: Store) -> None:
+    run = replace(
+        store.workspace.runs.run(store.runs["large"]), artifact_uri="mlflow-artifacts:/0/x/artifacts"
+    )
+    found = known_hashes(store.workspace, [run])
+    assert (found.files, found.unread, found.elsewhere) == ({}, 0, 1)
 
 
 def test_large_files_are_read_on_request_and_then_remembered(

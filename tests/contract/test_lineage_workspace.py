@@ -247,11 +247,16 @@ def lineage(desk: Desk, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_no_commit_holds_is_not_reproducible(desk: Desk, tmp_path: Path) -> None:
-    """The policy's lineage gate: committed code, params and data pass, a working tree does not."""
+    """The policy's lineage gate: committed code, params and data pass, a working tree does not.
+
+    FAIL is for evidence that contradicts: it can be overridden by nobody, so it must be certain which execution made
+    the run (the next test). Missing evidence is INCONCLUSIVE, as a missing metric is, and needs a named override.
+    """
     runs = {number: desk.workspace.registry.version("risk", number).run_id for number in (1, 2, 3)}
     verdict, said = lineage_verdict(desk.workspace, runs[2])
     assert verdict == "PASS" and desk.second[:7] in said
-    # Run 1 was logged before there was any commit: two executions fit, and nothing decides between them.
+    # Run 1 was logged before there was any commit, so it names none, nor its data: two executions fit, and nothing
+    # decides between them. That its tree was not clean cannot be told from a run whose git was merely not found.
     assert lineage_verdict(desk.workspace, runs[1])[0] == "INCONCLUSIVE"
     copy = tmp_path / "copy"
     shutil.copytree(desk.root, copy, symlinks=True)
@@ -259,6 +264,7 @@ def test_what_no_commit_holds_is_not_reproducible(desk: Desk, tmp_path: Path) ->
     uncommitted = open_workspace(copy)
     assert lineage_verdict(uncommitted, runs[2])[0] == "PASS"
     verdict, said = lineage_verdict(uncommitted, runs[3])
+    # The lock in the working tree fits run 3 as well as another that was never committed does: likely, not certain.
     assert verdict == "INCONCLUSIVE" and "perhaps its own lock was never committed" in said
     assert lineage_verdict(desk.workspace, None)[0] == "INCONCLUSIVE"
 
