@@ -66,6 +66,7 @@ class Action(StrEnum):
     REVIEW = "review"
     PUBLISH_POLICY = "publish-policy"
     OVERRIDE_GATE = "override-gate"
+    ARCHIVE_VERSION = "archive-version"
     DELETE_VERSION = "delete-version"
     CHANGE_SETTINGS = "change-settings"
 
@@ -79,6 +80,7 @@ _APPROVER = _ANALYST | {
     Action.LIFT_FREEZE,
     Action.REVIEW,
     Action.OVERRIDE_GATE,
+    Action.ARCHIVE_VERSION,
 }
 _OPERATOR = _ANALYST | {
     Action.MONITOR,

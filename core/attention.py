@@ -12,10 +12,13 @@ from core.errors import ModelDeskError
 from core.registry.inventory import answers, readable_policy
 from core.registry.queue import Queued, Turn, waiting
 from core.registry.requests import CHANGES, OPEN
+from core.registry.standing import misplaced
+from core.registry.types import said
 
 if TYPE_CHECKING:
     from core.ledger.state import OpenAlert, Service, State
     from core.registry.policy import Policy
+    from core.registry.stages import StageMove
     from core.registry.types import Model
     from core.workspace import Workspace
 
@@ -46,7 +49,8 @@ class Glance:
     """One model: what its production and staging aliases name, what the ledger says, and what is missing.
 
     ``requests`` counts those that wait for somebody; ``untold`` are the questions of the model inventory that
-    nobody answered.
+    nobody answered; ``misplaced`` the versions whose deprecated stage in MLflow is not what was decided, where the
+    settings mirror stages.
     """
 
     model: str
@@ -58,6 +62,7 @@ class Glance:
     requests: int
     gaps: tuple[str, ...]
     untold: tuple[str, ...] = ()
+    misplaced: tuple[StageMove, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +78,20 @@ def overview(ws: Workspace, actor: Actor, now: datetime) -> Overview:
     """The overview for ``actor``. When MLflow is down, what the ledger last recorded is shown instead."""
     state = ws.ledger.state()
     try:
-        models, failure = ws.registry.models(), None
+        models, moves, failure = ws.registry.models(), misplaced(ws, state), None
     except ModelDeskError as error:
-        models, failure = (), error
+        models, moves, failure = (), {}, error
     policy = readable_policy(ws)
-    glances = tuple(_glance(ws, state, model, policy) for model in models) or _from_ledger(ws, state)
+    glances = tuple(
+        _glance(ws, state, model, policy, moves.get((model.name, "production"), ())) for model in models
+    )
+    glances = glances or _from_ledger(ws, state)
     return Overview(models=glances, items=_items(ws, state, glances, actor, now), failure=failure)
 
 
-def _glance(ws: Workspace, state: State, model: Model, policy: Policy | None) -> Glance:
+def _glance(
+    ws: Workspace, state: State, model: Model, policy: Policy | None, moves: tuple[StageMove, ...]
+) -> Glance:
     aliases = ws.settings.environments
     production = model.aliases.get(aliases.get("production", "champion"))
     live = state.live(model.name, "production")
@@ -90,11 +100,12 @@ def _glance(ws: Workspace, state: State, model: Model, policy: Policy | None) ->
         production=production,
         challenger=model.aliases.get(aliases.get("staging", "challenger")),
         live=live,
-        in_sync=None if live is None else live.version == production,
+        in_sync=None if live is None else live.version == production and not moves,
         frozen=state.freeze(model.name, "production") is not None,
         requests=_open_requests(state, model.name),
         gaps=_gaps(ws, model.name, production, live),
         untold=tuple(question for question, answer in answers(model, policy).items() if not answer),
+        misplaced=moves,
     )
 
 
@@ -139,8 +150,7 @@ def _items(
         Item(
             word="OUT OF SYNC",
             about=glance.model,
-            what=f"the ledger says v{glance.live.version}, the alias says "
-            f"{'nothing' if glance.production is None else f'v{glance.production}'}",
+            what=f"the ledger says v{glance.live.version}, {_mirror_says(glance)}",
             page="deploy",
             query={"model": glance.model},
             mine=decide(ws.settings, actor, Action.RECONCILE, glance.model, "production").allowed,
@@ -175,6 +185,12 @@ def _items(
         for record in state.reviews_due.values()
     ]
     return tuple(outside + requests + reviews + alerts + frozen)
+
+
+def _mirror_says(glance: Glance) -> str:
+    if glance.misplaced and glance.live and glance.live.version == glance.production:
+        return "MLflow's stages do not"
+    return f"the alias says {said(glance.production)}"
 
 
 def _alert_item(ws: Workspace, alert: OpenAlert, actor: Actor) -> Item:

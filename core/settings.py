@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.errors import BadSettings
@@ -188,9 +188,22 @@ class Settings(BaseSettings):
         default_factory=lambda: {"staging": "challenger", "production": "champion"},
         description="environment -> the MLflow alias that mirrors it",
     )
+    stages: dict[str, Literal["Staging", "Production"]] = Field(
+        default_factory=dict,
+        description="environment -> MLflow's deprecated stage that is set beside the alias",
+    )
     metric_directions: dict[str, Literal["higher", "lower"]] = Field(default_factory=dict)
     policy: Path | None = None
     freeze_windows: tuple[FreezeWindowSection, ...] = ()
+
+    @field_validator("stages")
+    @classmethod
+    def _of_environments(cls, stages: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if unknown := [name for name in stages if name not in info.data.get("environments", {})]:
+            raise ValueError(f"there is no environment '{unknown[0]}'")
+        if len(set(stages.values())) < len(stages):
+            raise ValueError("two environments cannot share a stage")
+        return stages
 
     @classmethod
     def settings_customise_sources(

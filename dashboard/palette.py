@@ -107,6 +107,7 @@ _MARKS = (
     Mark("OVERDUE", ":material/alarm:", "■", _BAD),
     Mark("CHANGES WANTED", ":material/edit_note:", "◆", _WARN),
     Mark("DONE", ":material/task_alt:", "●", _NONE),
+    Mark("ARCHIVED", ":material/archive:", "○", _NONE),
     Mark("WITHDRAWN", ":material/undo:", "○", _NONE),
     Mark("REJECTED", ":material/cancel:", "■", _BAD),
     Mark("UP TO DATE", ":material/check_circle:", "●", _GOOD),

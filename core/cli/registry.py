@@ -74,7 +74,8 @@ def versions(
     """
     from core.workspace import open_workspace
 
-    found = open_workspace(workspace).registry.versions(model)
+    ws = open_workspace(workspace)
+    found, archived = ws.registry.versions(model), ws.ledger.state().archived
     if output is Output.JSON:
         facts = [
             {
@@ -83,6 +84,7 @@ def versions(
                 "run_id": item.run_id,
                 "created_at": item.created_at.isoformat() if item.created_at else None,
                 "status": item.status,
+                "archived": (model, item.version) in archived,
                 "source": item.source,
                 "tags": dict(item.tags),
             }
@@ -90,7 +92,16 @@ def versions(
         ]
         print_json({"model": model, "versions": facts})
         return
-    rows = [[v.version, ", ".join(v.aliases) or None, v.run_id, v.created_at, v.status] for v in found]
+    rows = [
+        [
+            v.version,
+            ", ".join(v.aliases) or None,
+            v.run_id,
+            v.created_at,
+            "ARCHIVED" if (model, v.version) in archived else v.status,
+        ]
+        for v in found
+    ]
     print_table(["version", "aliases", "run", "created", "status"], rows, output)
 
 
@@ -115,6 +126,50 @@ def delete(
     record = delete_version(ws, model, version, local_actor(ws.settings), reason)
     kept = ws.ledger.rehearses
     print_facts({"model": model, "version": version, "deleted": not kept, "seq": record.seq}, output)
+
+
+@app.command()
+@rehearsable
+def archive(
+    model: ModelArgument,
+    version: Annotated[int, typer.Option("--version", help="The version to take out of use.")],
+    reason: ReasonOption,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Take a version out of use until it is restored: refused (6) for what `registry delete` refuses.
+
+    Example: python -m core registry archive diagnosis-risk --version 4 --reason "wrong units"
+    """
+    from core.access import local_actor
+    from core.registry.retirement import archive_version
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    record = archive_version(ws, model, version, local_actor(ws.settings), reason)
+    print_facts({"model": model, "version": version, "archived": True, "seq": record.seq}, output)
+
+
+@app.command()
+@rehearsable
+def restore(
+    model: ModelArgument,
+    version: Annotated[int, typer.Option("--version", help="The archived version.")],
+    reason: ReasonOption,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Make an archived version a candidate again.
+
+    Example: python -m core registry restore diagnosis-risk --version 5 --reason "to be compared again"
+    """
+    from core.access import local_actor
+    from core.registry.retirement import restore_version
+    from core.workspace import open_workspace
+
+    ws = open_workspace(workspace)
+    record = restore_version(ws, model, version, local_actor(ws.settings), reason)
+    print_facts({"model": model, "version": version, "archived": False, "seq": record.seq}, output)
 
 
 def promote(

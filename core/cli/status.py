@@ -173,6 +173,9 @@ def reconcile(
     else:
         columns = ["model", "environment", "ledger", "alias", "serving", "in_sync"]
         print_table(columns, [[item[name] for name in columns] for item in items], output)
+        for item in items:
+            for words in item["stages"]:
+                log(f"{item['model']} in {item['environment']}: {words}.")
     if not all(item["in_sync"] for item in items):
         raise typer.Exit(ExitCode.OUT_OF_SYNC)
 
@@ -230,5 +233,6 @@ def _item(standing: Standing, seen: EndpointStatus | None) -> dict[str, Any]:
         "alias": standing.alias_version,
         "serving": served,
         "in_sync": standing.in_sync and agrees,
+        "stages": list(standing.stages_said),
         "unfinished": standing.unfinished.payload["operation_id"] if standing.unfinished else None,
     }

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.errors import IntegrityFailure
-from core.ledger import alert_events, events, projections, state, types
+from core.ledger import alert_events, events, projections, state, types, version_events
 from core.ledger.events import PolicyPublished
 from core.ledger.projections import Tables
 from core.ledger.schema import projection
@@ -31,6 +31,7 @@ _SHAPES: dict[str, Any] = {
     "reviews_due": Record,
     "alerts": OpenAlert,
     "moved_outside": Record,
+    "archived": Record,
 }
 
 
@@ -38,7 +39,7 @@ _SHAPES: dict[str, Any] = {
 def fingerprint() -> str:
     """Changes when the code that makes the state does: what another version stored is then made anew."""
     digest = hashlib.sha256()
-    for module in (alert_events, events, projections, state, types):
+    for module in (alert_events, events, projections, state, types, version_events):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:16]
 

@@ -205,17 +205,6 @@ class RequestOpened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceAttached(Event):
-    """Gate results or a document, attached to a request."""
-
-    kind: ClassVar[str] = "evidence_attached"
-    request_id: str
-    name: str
-    verdict: str = ""
-    content: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalSigned(Event):
     """A signature under a request: printed name, meaning, and the digest of what was signed."""
 
@@ -323,7 +312,7 @@ class SignatureFailed(Event):
     locked: bool = False
 
 
-# -- exporting and registering -------------------------------------------------------------------------------
+# -- exporting -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,27 +325,6 @@ class ExportMade(Event):
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRegistered(Event):
-    """A run's model was registered as a version through the desk."""
-
-    kind: ClassVar[str] = "version_registered"
-    version: int
-    run_id: str
-    sha256: str = ""
-    git_commit: str = ""
-    dvc_lock: str = ""
-    data_hash: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionDeleted(Event):
-    """A version that nothing needed was deleted from MLflow."""
-
-    kind: ClassVar[str] = "version_deleted"
-    version: int
-
-
 @cache
 def kinds() -> Mapping[str, type[Event]]:
     """Every event kind by its name."""
@@ -364,6 +332,7 @@ def kinds() -> Mapping[str, type[Event]]:
     import core.ledger.pipeline_events
     import core.ledger.report_events
     import core.ledger.serving_events
+    import core.ledger.version_events
     import core.ledger.view_events  # noqa: F401 - kinds in files of their own
 
     found: dict[str, type[Event]] = {}

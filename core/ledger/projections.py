@@ -12,7 +12,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from core.ledger import alert_events
+from core.ledger import alert_events, version_events
 from core.ledger import events as ev
 from core.ledger.state import Deputy, Freeze, OpenAlert, Place, Request, Service, Signature, State
 from core.ledger.types import Record
@@ -22,7 +22,7 @@ Tables = dict[str, MutableMapping[Any, Any]]
 
 PARTS = (
     "services", "freezes", "requests", "named", "published", "unfinished", "reviews_due", "alerts",
-    "moved_outside",
+    "moved_outside", "archived",
 )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ class _Fold:
     reviews_due: MutableMapping[str, Record]
     alerts: MutableMapping[str, OpenAlert]
     moved_outside: MutableMapping[Place, Record]
+    archived: MutableMapping[tuple[str, int], Record]
 
     def add(self, record: Record) -> None:
         place = (record.model, record.environment)
@@ -92,6 +93,10 @@ class _Fold:
                     reason=event.reason,
                     cause=event.cause,
                 )
+            case version_events.VersionArchived() as event:
+                self.archived[record.model, event.version] = record
+            case version_events.VersionRestored() | version_events.VersionDeleted() as event:
+                self.archived.pop((record.model, event.version), None)
             case ev.FreezeLifted():
                 self.freezes.pop(place, None)
             case ev.DeputyNamed() as event:
@@ -129,6 +134,8 @@ class _Fold:
             self.requests[service.request_id] = used
 
     def _take_over(self, place: Place, service: Service, taken_back: bool) -> None:
+        # A rollback asks no archive: what serves is in use again.
+        self.archived.pop((place[0], service.version), None)
         earlier = self.services.get(place, ())
         if earlier and earlier[-1].until is None:
             if earlier[-1].version == service.version:

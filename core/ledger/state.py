@@ -131,6 +131,7 @@ class State:
     reviews_due: Mapping[str, Record] = field(default_factory=dict)
     alerts: Mapping[str, OpenAlert] = field(default_factory=dict)
     moved_outside: Mapping[Place, Record] = field(default_factory=dict)
+    archived: Mapping[tuple[str, int], Record] = field(default_factory=dict)
 
     @property
     def deputies(self) -> tuple[Deputy, ...]:

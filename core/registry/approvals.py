@@ -18,6 +18,7 @@ from core.experiments.told import told_metrics
 from core.ledger import events as ev
 from core.ledger.canonical import digest
 from core.registry.four_eyes import check_four_eyes, may_answer, refusal_to_sign
+from core.registry.gatekeeper import check_not_archived
 from core.registry.gates import evaluate_version
 from core.registry.policy import policy_of, version_for_request
 from core.registry.requests import (
@@ -58,6 +59,7 @@ def open_request(
     tier = policy.tier(model, environment) if policy else None
     number = version_for_request(ws, policy, actor) if policy else None
     with ws.ledger.exclusive(f"alias {model}"):
+        check_not_archived(ws.ledger.state(), model, version)
         facts = judged_facts(ws, model, version, environment, policy, number)
         earlier = newest_request(ws, model, version, environment)
         if earlier is not None:

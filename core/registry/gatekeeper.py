@@ -1,4 +1,4 @@
-"""May this version go live now? Freezes and approvals; every way to production asks here, rollbacks excepted."""
+"""May this version go live now? Freezes, archive and approvals; every way to production asks here, but rollbacks."""
 
 from __future__ import annotations
 
@@ -47,6 +47,17 @@ def check_not_frozen(state: State, model: str, environment: str) -> None:
     )
 
 
+def check_not_archived(state: State, model: str, version: int) -> None:
+    """Raise Refused for a version that is out of use, naming who archived it and why."""
+    record = state.archived.get((model, version))
+    if record is not None:
+        raise Refused(
+            f"{model} v{version} is archived since {record.at:%Y-%m-%d %H:%M} UTC by "
+            f"{record.actor.printed_name}: {record.reason}.",
+            f"Restore it first: `registry restore {model} --version {version} --reason ...`.",
+        )
+
+
 def check_no_window(
     windows: Iterable[FreezeWindowSection], model: str, environment: str, now: datetime
 ) -> None:
@@ -85,8 +96,10 @@ def _minutes(clock: str) -> int:
 
 
 def basis_for(ws: Workspace, model: str, version: int, environment: str) -> Basis:
-    """The right by which the version may go live. Raises Refused (frozen) and ApprovalMissing."""
-    check_not_frozen(ws.ledger.state(), model, environment)
+    """The right by which the version may go live. Raises Refused (frozen, archived) and ApprovalMissing."""
+    state = ws.ledger.state()
+    check_not_frozen(state, model, environment)
+    check_not_archived(state, model, version)
     check_no_window(ws.settings.freeze_windows, model, environment, datetime.now(UTC))
     if ws.settings.policy is None:
         return NO_POLICY

@@ -1,4 +1,4 @@
-"""Writing an alias into MLflow's database through MLflow's own client, which must be of the same schema.
+"""Writing an alias or a stage into MLflow's database through MLflow's own client, which must be of the same schema.
 
 MLflow's client migrates an older database silently when it opens it. Other users of that store would then be
 locked out, so a store of another schema is refused here before the client sees it.
@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from core.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 
 def limit_waiting() -> None:
@@ -20,6 +27,21 @@ def limit_waiting() -> None:
 
 def write_alias(uri: str, revision: str | None, model: str, alias: str, version: int) -> None:
     """Set an alias in the store at ``uri``, whose schema is ``revision``. Raises Refused and Unavailable."""
+    with _writing(uri, revision, f"{model}@{alias} to version {version}") as client:
+        client.set_registered_model_alias(model, alias, str(version))
+
+
+def write_stage(uri: str, revision: str | None, model: str, version: int, stage: str) -> None:
+    """Put a version into one of MLflow's deprecated stages. Raises Refused and Unavailable."""
+    said = f"the stage of {model} v{version} to {stage}"
+    with _writing(uri, revision, said) as client, warnings.catch_warnings():
+        # That stages are deprecated is why this is a setting.
+        warnings.simplefilter("ignore", FutureWarning)
+        client.transition_model_version_stage(model, str(version), stage)
+
+
+@contextmanager
+def _writing(uri: str, revision: str | None, what: str) -> Iterator[MlflowClient]:
     limit_waiting()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
@@ -27,11 +49,11 @@ def write_alias(uri: str, revision: str | None, model: str, alias: str, version:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     _check_schema(revision)
     try:
-        MlflowClient(uri, uri).set_registered_model_alias(model, alias, str(version))
+        yield MlflowClient(uri, uri)
     except MlflowException as error:
         raise Unavailable(
-            f"MLflow did not set {model}@{alias} to version {version}: {error.error_code}.",
-            "Nothing was promised: read the alias before trying again.",
+            f"MLflow did not set {what}: {error.error_code}.",
+            "Nothing was promised: read it before trying again.",
         ) from error
 
 

@@ -80,6 +80,11 @@ class RestRegistry:
         body = {"name": model, "alias": alias, "version": str(version)}
         self._send("POST", "registered-models/alias", json=body)
 
+    def write_stage(self, model: str, version: int, stage: str) -> None:
+        """Put a version into one of MLflow's deprecated stages; other versions stay where they are."""
+        body = {"name": model, "version": str(version), "stage": stage, "archive_existing_versions": False}
+        self._send("POST", "model-versions/transition-stage", json=body)
+
     @cached_property
     def _client(self) -> httpx.Client:
         import httpx

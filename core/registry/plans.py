@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import BadInput, Conflict, ModelDeskError, NotFound, Refused
 from core.registry.gatekeeper import NO_POLICY, Basis, basis_for
+from core.registry.types import said
 
 if TYPE_CHECKING:
     from core.ledger.state import Service, State
@@ -56,7 +57,7 @@ class Plan:
     @property
     def sentence(self) -> str:
         """``Promote risk v8 to production (live: v7)``."""
-        now = "nothing" if self.from_version is None else f"v{self.from_version}"
+        now = said(self.from_version)
         to = "?" if self.to_version is None else f"v{self.to_version}"
         if self.verb == PROMOTE:
             return f"Promote {self.model} {to} to {self.environment} (live now: {now})."
@@ -214,7 +215,7 @@ def moved_on(
     if live is not None and live.version == current:
         who = f" ({live.kind.replace('_', ' ')} by {live.by.printed_name} {_age(live.since)})"
     return Conflict(
-        f"{model} in {environment} is {_said(current)} by now{who}, not {_said(expected)}; nothing was changed.",
+        f"{model} in {environment} is {said(current)} by now{who}, not {said(expected)}; nothing was changed.",
         "Look at the new state and decide again.",
     )
 
@@ -232,22 +233,18 @@ def _outside(live: Service | None, current: int | None, alias: str) -> str:
         return ""
     return (
         f"The alias {alias} was moved outside Model Desk: the ledger says v{live.version}, "
-        f"MLflow says {_said(current)}."
+        f"MLflow says {said(current)}."
     )
 
 
 def _changes(model: str, alias: str, before: int | None, after: int | None) -> tuple[str, ...]:
-    return (f"{model}@{alias}: {_said(before)} -> {_said(after)}", "One event in the ledger.")
+    return (f"{model}@{alias}: {said(before)} -> {said(after)}", "One event in the ledger.")
 
 
 def _number(text: str) -> int:
     if not text.isdigit():
         raise BadInput(f"'{text}' is no version.", "Use a number, or last-good.")
     return int(text)
-
-
-def _said(version: int | None) -> str:
-    return "unset" if version is None else f"v{version}"
 
 
 def _age(at: datetime) -> str:

@@ -27,6 +27,7 @@ from core.ledger.events import (
 )
 from core.registry.gatekeeper import basis_for
 from core.registry.plans import PROMOTE, ROLL_BACK, Plan, already, moved_on, plan_promotion, plan_rollback
+from core.registry.types import said
 
 if TYPE_CHECKING:
     from core.ledger.types import Record
@@ -59,8 +60,8 @@ class Outcome:
     def sentence(self) -> str:
         """The state that was read back, for people."""
         done = "Promoted" if self.verb == PROMOTE else "Rolled back"
-        before = "nothing" if self.from_version is None else f"v{self.from_version}"
         again = " (this was done before; nothing was repeated)" if self.repeated else ""
+        before = said(self.from_version)
         return f"{done}: {self.model} in {self.environment} is v{self.to_version}, before {before}.{again}"
 
 

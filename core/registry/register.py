@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from core.access import Action, Actor, require
 from core.errors import BadInput, BadSettings, ModelDeskError, NotFound
 from core.ledger.canonical import digest
-from core.ledger.events import VersionRegistered
+from core.ledger.version_events import VersionRegistered
 
 if TYPE_CHECKING:
     from core.experiments.types import Run

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from core.access import UNKNOWN, Action, Actor, require
@@ -12,17 +14,23 @@ from core.ledger.events import AliasMovedOutside, AliasReconciled, OperationFail
 from core.ledger.types import Record
 from core.registry.plans import alias_of
 from core.registry.promotion import outside_key
+from core.registry.stages import NONE, StageMove, stage_moves
+from core.registry.types import said
 
 if TYPE_CHECKING:
-    from core.ledger.state import Freeze, Service, State
+    from core.ledger.state import Freeze, Place, Service, State
     from core.workspace import Workspace
+
+    Misplaced = Mapping[Place, tuple[StageMove, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One model in one environment. ``alias_version`` is MLflow's word, ``live`` the ledger's.
 
-    ``answered`` is False when MLflow could not be asked: its word is then unknown, not "unset".
+    ``answered`` is False when MLflow could not be asked: its word is then unknown, not "unset". ``stage`` is
+    MLflow's deprecated stage where the settings mirror it, ``misplaced`` the versions in it or out of it that
+    should not be.
     """
 
     model: str
@@ -34,29 +42,67 @@ class Standing:
     freeze: Freeze | None
     unfinished: Record | None = None
     answered: bool = True
+    stage: str = ""
+    misplaced: tuple[StageMove, ...] = ()
 
     @property
     def in_sync(self) -> bool:
         """False when the alias is not what was decided; without any decision there is nothing to compare."""
-        return self.unfinished is None and (self.live is None or self.live.version == self.alias_version)
+        agrees = self.live is None or self.live.version == self.alias_version
+        return self.unfinished is None and agrees and not self.misplaced
+
+    @property
+    def moved(self) -> str:
+        """What was moved behind the desk's back: the alias, or the stage alone."""
+        alone = self.misplaced and self.live and self.live.version == self.alias_version
+        return f"{self.stage} (stage)" if alone else self.alias
+
+    @property
+    def found(self) -> int | None:
+        """The version that the mirror names which is not as decided; None when it names none."""
+        if self.moved == self.alias:
+            return self.alias_version
+        return next((item.version for item in self.misplaced if item.before == self.stage), None)
+
+    @property
+    def stages_said(self) -> tuple[str, ...]:
+        """A few words for each misplaced version."""
+        return tuple(
+            f"v{move.version} is in {move.before or NONE}, not in {move.after}" for move in self.misplaced
+        )
 
 
 def standings(ws: Workspace, model: str | None = None) -> tuple[Standing, ...]:
     """Every model and environment that has an alias or a decision; raises NotFound for an unknown model."""
     state = ws.ledger.state()
     models = ws.registry.models() if model is None else (ws.registry.model(model),)
-    return _joined(ws, state, {item.name: item.aliases for item in models})
+    return _joined(ws, state, {item.name: item.aliases for item in models}, misplaced(ws, state, model))
+
+
+def misplaced(ws: Workspace, state: State, model: str | None = None) -> Misplaced:
+    """Versions whose stage in MLflow is not what was decided, per model and environment; empty without a mirror."""
+    stages = ws.settings.stages
+    versions = groupby(ws.registry.versions(model), key=attrgetter("model")) if stages else ()
+    found: dict[Place, tuple[StageMove, ...]] = {}
+    for name, own in versions:
+        live = {place: service.version for place in stages if (service := state.live(name, place))}
+        moves = stage_moves(own, live, stages) if live else ()
+        for place, stage in stages.items():
+            if place in live:
+                about = (move for move in moves if move.version == live[place] or move.before == stage)
+                found[name, place] = tuple(about)
+    return found
 
 
 def last_known(ws: Workspace, model: str | None = None) -> tuple[Standing, ...]:
     """:func:`standings` by the ledger alone, for when MLflow is down; empty when nothing was ever decided."""
     state = ws.ledger.state()
     names = sorted({place[0] for place in state.services})
-    return _joined(ws, state, {name: None for name in names if model in (None, name)})
+    return _joined(ws, state, {name: None for name in names if model in (None, name)}, {})
 
 
 def _joined(
-    ws: Workspace, state: State, models: Mapping[str, Mapping[str, int] | None]
+    ws: Workspace, state: State, models: Mapping[str, Mapping[str, int] | None], moves: Misplaced
 ) -> tuple[Standing, ...]:
     """Decisions next to the aliases of each model; None instead of aliases when MLflow did not answer."""
     unfinished = {(item.model, item.environment): item for item in state.unfinished.values()}
@@ -77,6 +123,8 @@ def _joined(
                     freeze=state.freeze(name, environment),
                     unfinished=unfinished.get((name, environment)),
                     answered=aliases is not None,
+                    stage=ws.settings.stages.get(environment, ""),
+                    misplaced=moves.get((name, environment), ()),
                 )
             )
     return tuple(found)
@@ -91,12 +139,12 @@ def detect_outside_moves(ws: Workspace, found: tuple[Standing, ...]) -> tuple[Re
         event = AliasMovedOutside(
             model=standing.model,
             environment=standing.environment,
-            alias=standing.alias,
+            alias=standing.moved,
             from_version=standing.live.version,
-            to_version=standing.alias_version,
+            to_version=standing.found,
             reason="found by comparing MLflow with the ledger",
         )
-        key = outside_key(standing.model, standing.alias, standing.live, standing.alias_version)
+        key = outside_key(standing.model, standing.moved, standing.live, standing.found)
         records.append(ws.ledger.append(event, UNKNOWN, key=key))
     return tuple(records)
 
@@ -107,16 +155,20 @@ def repair_plan(ws: Workspace, model: str | None, environment: str, *, accept: b
         return "Nothing would be repaired: name a model to repair or to accept."
     alias = alias_of(ws, environment)
     now = ws.registry.model(model).aliases.get(alias)
-    live = ws.ledger.state().live(model, environment)
+    state = ws.ledger.state()
+    live = state.live(model, environment)
     decided = live.version if live else None
+    if now == decided and (moves := misplaced(ws, state, model).get((model, environment))):
+        moved = ", ".join(f"v{move.version} from {move.before or NONE} to {move.after}" for move in moves)
+        return f"Stages of {model} would be put back: {moved}. Nothing was changed."
     if now == decided:
-        return f"Nothing to repair: {model}@{alias} is {_said(now)}, as was decided."
+        return f"Nothing to repair: {model}@{alias} is {said(now)}, as was decided."
     if accept:
         return (
-            f"The ledger would take {model} {_said(now)} in {environment} as live, "
-            f"not {_said(decided)}. Nothing was changed."
+            f"The ledger would take {model} {said(now)} in {environment} as live, "
+            f"not {said(decided)}. Nothing was changed."
         )
-    return f"{model}@{alias} would be put back from {_said(now)} to {_said(decided)}. Nothing was changed."
+    return f"{model}@{alias} would be put back from {said(now)} to {said(decided)}. Nothing was changed."
 
 
 def repair(
@@ -140,10 +192,15 @@ def repair(
             raise BadInput(
                 f"The ledger has no decision about {model} in {environment}.", "Promote a version."
             )
+        if accept and live and now == live.version and misplaced(ws, state, model):
+            raise BadInput(
+                f"{model}@{alias} is v{now} as decided: there is nothing to accept.",
+                "A stage follows the alias: repair without --accept, or promote another version.",
+            )
         target = now if accept else live.version if live else None
         if target is None:
             raise BadInput(
-                f"{model}@{alias} is unset: there is nothing to accept.", "Repair without --accept."
+                f"{model}@{alias} names nothing: there is nothing to accept.", "Repair without --accept."
             )
         if not accept:
             ws.registry.move_alias(model, alias, target, now)
@@ -174,7 +231,3 @@ def _close_unfinished(ws: Workspace, state: State, model: str, environment: str,
                 error="Unfinished",
             )
             ws.ledger.append(event, actor)
-
-
-def _said(version: int | None) -> str:
-    return "nothing" if version is None else f"v{version}"

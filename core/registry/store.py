@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from core.errors import BadInput, Conflict, IntegrityFailure, NotFound, Unavailable
 from core.registry.mlmodel import read_mlmodel
-from core.registry.types import AliasMove, Model, ModelReader, ModelVersion, Signature
+from core.registry.stages import StageWriter, stage_moves
+from core.registry.types import AliasMove, Model, ModelReader, ModelVersion, Signature, said
 
 
 class AliasWriter(Protocol):
@@ -24,12 +25,25 @@ Exclusive = Callable[[str], AbstractContextManager[None]]
 
 
 class Registry:
-    """Models, versions and aliases of one MLflow store."""
+    """Models, versions and aliases of one MLflow store.
 
-    def __init__(self, reader: ModelReader, write_alias: AliasWriter, exclusive: Exclusive) -> None:
+    ``stages`` maps an alias to the deprecated stage that says the same; empty where nobody reads stages.
+    """
+
+    def __init__(
+        self,
+        reader: ModelReader,
+        write_alias: AliasWriter,
+        exclusive: Exclusive,
+        *,
+        write_stage: StageWriter,
+        stages: Mapping[str, str],
+    ) -> None:
         self._reader = reader
         self._write_alias = write_alias
         self._exclusive = exclusive
+        self._write_stage = write_stage
+        self._stages = stages
 
     def models(self) -> tuple[Model, ...]:
         """Every registered model, by name; prompts are left out."""
@@ -103,17 +117,38 @@ class Registry:
         before = self._reader.model(model).aliases.get(alias)
         if before != expected:
             raise Conflict(
-                f"{model}@{alias} is version {_said(before)} by now, not {_said(expected)}; nothing was changed.",
+                f"{model}@{alias} is {said(before)} by now, not {said(expected)}; nothing was changed.",
                 "Look at the new state and decide again.",
             )
+        # The stages first: when they cannot be written, the alias, which decides, has not moved either.
+        self._mirror(model, alias, version)
         self._write_alias(model, alias, version)
         after = self._reader.model(model).aliases.get(alias)
         if after != version:
             raise IntegrityFailure(
-                f"{model}@{alias} was set to version {version} but reads back as {_said(after)}.",
+                f"{model}@{alias} was set to v{version} but reads back as {said(after)}.",
                 "Someone else may be writing at the same time: run `reconcile`.",
             )
         return AliasMove(model, alias, before, after)
+
+    def set_stage(self, model: str, version: int, stage: str) -> None:
+        """Put a version into a stage, where stages are mirrored at all. Raises Unavailable."""
+        if self._stages:
+            self._write_stage(model, version, stage)
+
+    def _mirror(self, model: str, alias: str, version: int) -> None:
+        """Bring the stages to what the aliases will say; raises IntegrityFailure when they read back otherwise."""
+        if alias not in self._stages:
+            return
+        named = {**self._reader.model(model).aliases, alias: version}
+        for move in stage_moves(self._reader.versions(model), named, self._stages):
+            self._write_stage(model, move.version, move.after)
+        if left := stage_moves(self._reader.versions(model), named, self._stages):
+            raise IntegrityFailure(
+                f"{model} v{left[0].version} was put into the stage {left[0].after} and reads back as "
+                f"{left[0].before or 'none'}.",
+                "Someone else may be writing at the same time: run `reconcile`.",
+            )
 
 
 def _check_alias(alias: str) -> None:
@@ -124,7 +159,3 @@ def _check_alias(alias: str) -> None:
             f"'{alias}' cannot be an alias.",
             "Use letters, digits, _ and -; MLflow reserves 'latest' and names like 'v2'.",
         )
-
-
-def _said(version: int | None) -> str:
-    return "unset" if version is None else str(version)

@@ -83,6 +83,11 @@ class AliasMove:
     after: int
 
 
+def said(version: int | None) -> str:
+    """A version as people write it; ``nothing`` where there is none."""
+    return "nothing" if version is None else f"v{version}"
+
+
 class ModelReader(Protocol):
     """What both readers (SQL and MLflow's client) offer. Failures are Unavailable, NotFound, BadInput."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.ledger import alert_events
+from core.ledger import alert_events, version_events
 from core.ledger import events as ev
 from core.ledger.canonical import instant_text
 from core.ledger.types import Record
+from core.registry.types import said
 
 
 def event_facts(record: Record) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def sentence(record: Record) -> str:
         case ev.OperationStarted() as event:
             return f"{event.verb.capitalize()} begun{place}: {_move(event.from_version, event.to_version)}"
         case ev.OperationFailed() as event:
-            now = _v(event.live_version)
+            now = said(event.live_version)
             return f"{event.verb.capitalize()} failed{place} ({event.error}); live afterwards: {now}"
         case ev.RolledBack() as event:
             return f"Rolled back{place}: {_move(event.from_version, event.to_version)}"
@@ -55,7 +56,7 @@ def sentence(record: Record) -> str:
             verb = "Accepted from MLflow" if event.accepted else "Alias put back"
             return f"{verb}{place}: {_move(event.from_version, event.to_version)}"
         case ev.ActionRefused() as event:
-            return f"Refused{place}: {event.action} of {_v(event.version)} ({event.error})"
+            return f"Refused{place}: {event.action} of {said(event.version)} ({event.error})"
         case ev.RequestOpened() as event:
             return f"Approval requested for v{event.version}{place} ({event.needs} needed)"
         case ev.ApprovalSigned() as event:
@@ -83,8 +84,12 @@ def sentence(record: Record) -> str:
             return f"Drift alert over{' by itself' if event.automatic else ''}: {event.summary}"
         case ev.ExportMade() as event:
             return f"Exported: {event.what}"
-        case ev.VersionDeleted() as event:
+        case version_events.VersionDeleted() as event:
             return f"Version {event.version} deleted"
+        case version_events.VersionArchived() as event:
+            return f"Version {event.version} archived"
+        case version_events.VersionRestored() as event:
+            return f"Version {event.version} restored from the archive"
         case ev.FreezeSet():
             return f"Promotions frozen{place}"
         case ev.FreezeLifted():
@@ -93,8 +98,4 @@ def sentence(record: Record) -> str:
 
 
 def _move(before: int | None, after: int | None) -> str:
-    return f"{_v(before)} -> {_v(after)}"
-
-
-def _v(version: int | None) -> str:
-    return "nothing" if version is None else f"v{version}"
+    return f"{said(before)} -> {said(after)}"

@@ -96,9 +96,20 @@ with st.container(horizontal=True, vertical_alignment="center", key="model_line"
     for gap in glance.gaps if glance else ():
         st.badge(f"no {gap}", icon=":material/info:", color="gray")
 
-shown = [entry for entry in entries if entry.matches(text)]
+archived = services.archived(model)
+with_archived = bool(archived) and st.toggle(
+    f"Show archived ({len(archived)})", key="archived", bind="query-params"
+)
+shown = [
+    entry
+    for entry in entries
+    if entry.matches(text) and (with_archived or text or entry.version.version not in archived)
+]
 if not shown:
-    empty_state(f"No version of {model} matches '{text}'", "Clear the search field to see all of them.")
+    if entries and not text:
+        empty_state(f"Every version of {model} is archived", "Switch on *Show archived* to see them.")
+    else:
+        empty_state(f"No version of {model} matches '{text}'", "Clear the search field to see all of them.")
     st.stop()
 
 table, chart = st.columns([2, 1], gap="medium")
@@ -108,7 +119,7 @@ with chart:
     champion = aliases.get(settings.environments.get("production", ""))
     st.plotly_chart(metric_over_versions(points, metric, champion, current_palette()), key="over_versions")
 with table:
-    selected = version_table(shown, key=f"versions_{model}")
+    selected = version_table(shown, archived, key=f"versions_{model}")
     if selected is None:
         st.caption("Select a version to open it, compare it with what is live, or make it live.")
     else:

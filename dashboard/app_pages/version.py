@@ -6,12 +6,14 @@ from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.palette import MISSING, moment, short_hash
 from dashboard.parts.answers import show_answer
+from dashboard.parts.archive import archive_control
 from dashboard.parts.asking import release_actions, show_ask_dialog
 from dashboard.parts.evidence import evidence_section
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.judged import outlook_section
 from dashboard.parts.marks import status_badge
+from dashboard.parts.reasoned import show_reasoned
 from dashboard.parts.records import record_table
 from dashboard.parts.release import show_pending, show_result
 from dashboard.parts.reports import report_downloads
@@ -37,6 +39,10 @@ with st.container(horizontal=True, vertical_alignment="center"):
     for alias in found.aliases:
         st.badge(alias, icon=":material/label:")
     status_badge(found.status, "the state of the version in MLflow")
+    if found.version in services.archived(model):
+        status_badge("ARCHIVED")
+    if found.stage:
+        st.badge(found.stage, icon=":material/layers:", color="gray", help="its deprecated stage in MLflow")
     back = {"model": model}
     st.page_link(
         "app_pages/registry.py", label="All versions", icon=":material/inventory_2:", query_params=back
@@ -100,7 +106,10 @@ else:
         hide_index=True,
         height=320,
     )
+
+archive_control(model, found.version)
 show_ask_dialog()
 show_pending()
+show_reasoned()
 with judgement, st.spinner("Comparing with production…"):
     outlook_section(entry)

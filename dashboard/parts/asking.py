@@ -35,12 +35,15 @@ def release_actions(model: str, version: int) -> None:
                 icon=":material/article:",
             )
         allowed = decide(settings, current_actor(settings), Action.REQUEST, model)
+        refusal = "" if allowed.allowed else allowed.reason
+        if version in services.archived(model):
+            refusal = "This version is archived: restore it first."
         st.button(
             "Request approval",
             key="open_ask",
             icon=":material/how_to_reg:",
-            disabled=not allowed.allowed,
-            help=None if allowed.allowed else allowed.reason,
+            disabled=bool(refusal),
+            help=refusal or None,
             on_click=ask,
             args=(ASK, (model, version)),
         )

@@ -27,9 +27,9 @@ def outside_banner(model: str | None = None) -> None:
         allowed = decide(settings, actor, Action.RECONCILE, item.model, item.environment)
         with st.container(key=f"outside_{item.environment}_{item.model}", gap="xsmall"):
             st.error(
-                f"**{literal(item.model)} in {literal(item.environment)}: the alias {literal(item.alias)} was moved "
-                f"outside Model Desk.** Decided is {said(decided)}, MLflow says {said(item.alias_version)}; who moved "
-                "it is not known. Rolling back stays possible.",
+                f"**{literal(item.model)} in {literal(item.environment)}: {literal(_what(item))} was moved outside "
+                f"Model Desk.** Decided is {said(decided)}, MLflow says {literal(_mlflow_says(item))}; who moved it is "
+                "not known. Rolling back stays possible.",
                 icon=":material/sync_problem:",
             )
             with st.container(horizontal=True):
@@ -42,7 +42,7 @@ def outside_banner(model: str | None = None) -> None:
                     on_click=ask,
                     args=(RECONCILE, (item, False)),
                 )
-                if item.alias_version is not None:
+                if item.alias_version not in (None, decided):
                     st.button(
                         f"Accept {said(item.alias_version)} as live",
                         key=f"accept_{item.environment}_{item.model}",
@@ -56,6 +56,15 @@ def outside_banner(model: str | None = None) -> None:
         _dialog()
 
 
+def _what(item: Standing) -> str:
+    return f"the alias {item.alias}" if item.moved == item.alias else f"the stage {item.stage}"
+
+
+def _mlflow_says(item: Standing) -> str:
+    """The version that the alias names; where the alias is right, which versions are in a wrong stage."""
+    return said(item.alias_version) if item.moved == item.alias else ", ".join(item.stages_said)
+
+
 @st.dialog("Bring registry and ledger in line", icon=":material/sync_problem:", on_dismiss=dismiss)
 def _dialog() -> None:
     waiting = pending(RECONCILE)
@@ -65,7 +74,7 @@ def _dialog() -> None:
     item, accept = waiting.subject
     decided = item.live.version if item.live else None
     st.table(
-        [{"Ledger": said(decided), "Alias in MLflow": said(item.alias_version)}],
+        [{"Ledger": said(decided), "MLflow": _mlflow_says(item)}],
         border="horizontal",
         hide_index=True,
     )
@@ -81,6 +90,6 @@ def _dialog() -> None:
     except ModelDeskError as error:
         show_failure(error)
         return
-    st.session_state[DONE] = f"{item.model} in {item.environment}: ledger and alias agree again."
+    st.session_state[DONE] = f"{item.model} in {item.environment}: ledger and MLflow agree again."
     dismiss()
     st.rerun()

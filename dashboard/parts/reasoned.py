@@ -29,17 +29,26 @@ class Reasoned:
 
 
 def reasoned_button(
-    label: str, about: Reasoned, action: Action, model: str, environment: str, *, key: str, icon: str
+    label: str,
+    about: Reasoned,
+    action: Action,
+    model: str,
+    environment: str,
+    *,
+    key: str,
+    icon: str,
+    refusal: str = "",
 ) -> None:
-    """A button that opens the dialog; disabled with the reason for those who may not."""
+    """A button that opens the dialog; disabled with the reason for those who may not, and for a ``refusal``."""
     actor = current_actor(services.workspace().settings)
     decision = decide(services.workspace().settings, actor, action, model, environment)
+    why_not = refusal if decision.allowed else decision.reason
     st.button(
         label,
         key=key,
         icon=icon,
-        disabled=not decision.allowed,
-        help=None if decision.allowed else decision.reason,
+        disabled=bool(why_not),
+        help=why_not or None,
         on_click=ask,
         args=(REASONED, about),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import streamlit as st
 
 from core.registry.catalogue import Entry
-from dashboard.palette import MISSING, moment, short_hash
+from dashboard.palette import MISSING, mark, moment, short_hash
 
 SHOWN_METRICS = 4
 _FIRST = ("auroc", "accuracy", "f1", "sensitivity", "specificity")
@@ -19,13 +19,14 @@ def metric_names(entries: Sequence[Entry]) -> list[str]:
     return [name for name in _FIRST if name in names] + sorted(names - set(_FIRST))
 
 
-def version_table(entries: Sequence[Entry], key: str) -> Entry | None:
+def version_table(entries: Sequence[Entry], archived: Container[int], key: str) -> Entry | None:
     """The table; gives back the selected version."""
     metrics = metric_names(entries)[:SHOWN_METRICS]
     rows = [
         {
             "Version": f"v{entry.version.version}",
-            "Alias": ", ".join(entry.version.aliases) or MISSING,
+            "Alias": ", ".join(entry.version.aliases)
+            or (mark("ARCHIVED").text if entry.version.version in archived else MISSING),
             **{name: entry.metrics.get(name) for name in metrics},
             "Registered (UTC)": moment(entry.version.created_at).removesuffix(" UTC"),
             "Run": entry.run.name if entry.run else "gone" if entry.version.run_id else MISSING,

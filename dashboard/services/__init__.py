@@ -23,6 +23,8 @@ from dashboard.services.frame import forget, workspace
 from dashboard.services.graph import lineage, lineage_difference, lineage_png
 from dashboard.services.models import (
     aliases,
+    archive,
+    archived,
     as_of,
     champion,
     find_versions,
@@ -30,6 +32,8 @@ from dashboard.services.models import (
     model_names,
     moved_outside,
     reconcile,
+    refusal_to_archive,
+    restore,
     signature,
     version,
     version_history,

@@ -142,6 +142,41 @@ def reconcile(standing: Standing, actor: Actor, reason: str, accept: bool) -> Re
     return done
 
 
+def archived(model: str) -> dict[int, Record]:
+    """The archived versions of a model, each with the event that archived it."""
+    held = workspace().ledger.state().archived
+    return {place[1]: held[place] for place in held if place[0] == model}
+
+
+def refusal_to_archive(model: str, number: int) -> str:
+    """Why a version cannot be archived; '' when it can."""
+    from core.registry.retirement import refusal_to_retire
+
+    try:
+        refusal = refusal_to_retire(workspace(), model, number, "")
+    except ModelDeskError as error:
+        return error.what
+    return refusal.what if refusal else ""
+
+
+def archive(model: str, number: int, actor: Actor, reason: str) -> str:
+    """Take a version out of use."""
+    from core.registry.retirement import archive_version
+
+    archive_version(workspace(), model, number, actor, reason)
+    forget()
+    return f"{model} v{number} is archived: nobody can ask for its release until it is restored."
+
+
+def restore(model: str, number: int, actor: Actor, reason: str) -> str:
+    """Make an archived version a candidate again."""
+    from core.registry.retirement import restore_version
+
+    restore_version(workspace(), model, number, actor, reason)
+    forget()
+    return f"{model} v{number} is a candidate again."
+
+
 def version_history(model: str, number: int) -> tuple[Record, ...]:
     """Decisions about one version, newest first."""
     records = workspace().ledger.records(model=model)

@@ -94,6 +94,27 @@ def test_a_link_to_a_model_that_is_gone_says_so(ws: Workspace) -> None:
     assert not visit("registry", model=MODEL).warning
 
 
+def test_a_version_is_archived_on_its_page_and_restored_there(ws: Workspace) -> None:
+    promote(ws, 2)
+    assert "names" in visit("version", model=MODEL, version="2").button(key="archive_control").help
+    app = visit("version", model=MODEL, version="1")
+    app.button(key="archive_control").click().run()
+    app.text_input(key="reasoned_reason").set_value("wrong units").run()
+    app.button(key="confirm_reasoned").click().run()
+    assert "is archived" in words(app) and "wrong units" in words(app)
+    assert app.button(key="open_ask").disabled and app.button(key="promote_production").disabled
+    listed = visit("registry", model=MODEL)
+    assert "v1" not in list(listed.dataframe[0].value["Version"])
+    listed.toggle(key="archived").set_value(True).run()
+    row = listed.dataframe[0].value.set_index("Version").loc["v1"]
+    assert "ARCHIVED" in row["Alias"]
+    app = visit("version", model=MODEL, version="1")
+    app.button(key="archive_control").click().run()
+    app.text_input(key="reasoned_reason").set_value("right after all").run()
+    app.button(key="confirm_reasoned").click().run()
+    assert "is a candidate again" in words(app) and not app.button(key="open_ask").disabled
+
+
 @pytest.mark.parametrize(
     ("page", "query", "said"),
     [

@@ -170,6 +170,6 @@ def test_a_day_in_the_past_and_an_alias_moved_outside(
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("What happened, as far as you know?").fill("moved by hand in MLflow")
     dialog.get_by_role("button", name="Put back to v2").click()
-    expect(page.get_by_text("ledger and alias agree again")).to_be_visible()
+    expect(page.get_by_text("ledger and MLflow agree again")).to_be_visible()
     assert stories.ws.registry.model(MODEL).aliases["champion"] == 2
     assert stories.ws.ledger.records(kinds=("alias_reconciled",))[-1].actor.name == stories.me.name

@@ -26,6 +26,7 @@ from core.registry.approvals import open_request
 from core.registry.deputies import name_deputy
 from core.registry.freezes import freeze
 from core.registry.policy import policy_of, publish
+from core.registry.retirement import archive_version
 from core.views import save_view
 from core.workspace import open_workspace
 from tests.conftest import copied
@@ -93,6 +94,7 @@ def words(place: Path) -> Callable[[str], list[str]]:
     at = {"model": "diagnosis-risk", "environment": "production"}
     alert = DriftAlertRaised(**at, alert_id="3f2a91bc07", severity="high", summary="glucose", finding="drift")
     ws.ledger.append(alert, ANA)
+    archive_version(ws, "diagnosis-risk", 5, local_actor(ws.settings), "wrong units")
     freeze(ws, "diagnosis-risk", "staging", local_actor(ws.settings), "audit week")
     freeze(ws, "diagnosis-risk", "production", local_actor(ws.settings), "audit week")
     name_deputy(ws, local_actor(ws.settings), "ana", datetime.now(UTC) + timedelta(days=9))

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.errors import BadInput, BadSettings, Refused
+from core.errors import BadInput, BadSettings, Conflict, Refused
 from core.registry import approvals, reviews
 from core.registry.policy import SubgroupGate, parse_policy
 from core.registry.promotion import carry_out, plan_promotion, plan_rollback
 from core.registry.requests import approved_basis
-from core.registry.retirement import delete_version
+from core.registry.retirement import archive_version, delete_version, restore_version
 from core.registry.subgroups import judge_groups, judge_groups_against
 from tests.contract.registry_desk import ADAM, CLIN, LEAD, OPAL, RINA, new_desk
 from tests.contract.test_approvals import WORDS, ruled_desk
@@ -180,3 +180,48 @@ def test_nothing_to_hold_a_group_against_is_said() -> None:
     small["row_id"] = np.arange(len(small))
     found = judge_groups_against(gate, small, small, {})
     assert not isinstance(found, str) and (found[0].name, found[0].outcome) == ("south", "INCONCLUSIVE")
+
+
+def test_an_archived_version_goes_nowhere_until_it_is_restored(tmp_path: Path) -> None:
+    desk = new_desk(tmp_path)
+    archive_version(desk.ws, "risk", 3, LEAD, "trained on wrong units")
+    assert desk.last().kind == "version_archived" and desk.last().actor.name == "lead"
+    with pytest.raises(Refused, match=r"v3 is archived since .* by Lea Lead: trained on wrong units"):
+        approvals.open_request(desk.ws, "risk", 3, "production", RINA, "better")
+    with pytest.raises(Refused, match="`registry restore risk --version 3"):
+        desk.promote(3)
+    with pytest.raises(Conflict, match="archived already"):
+        archive_version(desk.ws, "risk", 3, ADAM, "again")
+    assert {item.version for item in desk.ws.registry.versions("risk")} == {1, 2, 3}, "MLflow keeps it"
+    restore_version(desk.ws, "risk", 3, ADAM, "the units were right")
+    with pytest.raises(Conflict, match="not archived"):
+        restore_version(desk.ws, "risk", 3, ADAM, "again")
+    desk.promote(3)
+    assert desk.champion() == 3
+    assert desk.ws.ledger.verify().ok
+
+
+def test_what_serves_served_or_is_asked_for_is_not_archived(tmp_path: Path) -> None:
+    desk = new_desk(tmp_path)
+    desk.promote(1)
+    desk.promote(2)
+    for version, why in ((2, "the alias champion names"), (1, "a target of a rollback")):
+        with pytest.raises(Refused, match=why):
+            archive_version(desk.ws, "risk", version, ADAM, "tidy up")
+    asked = approvals.open_request(desk.ws, "risk", 3, "production", RINA, "better")
+    with pytest.raises(Refused, match=asked.request_id):
+        archive_version(desk.ws, "risk", 3, ADAM, "tidy up")
+    with pytest.raises(BadInput, match="reason"):
+        archive_version(desk.ws, "risk", 3, ADAM, " ")
+    assert not desk.ws.ledger.state().archived
+
+
+def test_a_rollback_passes_the_archive_and_ends_it(tmp_path: Path) -> None:
+    """What was taken back may be archived; break glass still reaches it, and what serves is no longer archived."""
+    desk = new_desk(tmp_path)
+    desk.promote(1)
+    desk.promote(2)
+    desk.roll_back()
+    archive_version(desk.ws, "risk", 2, ADAM, "it was bad")
+    desk.roll_back(to="2")
+    assert desk.champion() == 2 and not desk.ws.ledger.state().archived

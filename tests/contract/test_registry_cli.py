@@ -151,3 +151,23 @@ def test_lists_and_unknown_names(run):
         code, out, err = run(*words)
         assert (code, out) == (2, "") and "risc" in err
     assert run("as-of", "yesterday", "risk")[0] == 2
+
+
+def test_a_version_is_archived_and_restored(run, run_json):
+    code, done = run_json(
+        "registry-archive", "registry", "archive", "risk", "--version", "3", "--reason", "old"
+    )
+    assert (code, done["archived"]) == (0, True)
+    _, seen = run_json("registry-versions", "registry", "versions", "risk")
+    assert [item["archived"] for item in seen["versions"]] == [True, False, False]
+    assert "ARCHIVED" in run("registry", "versions", "risk")[1]
+    code, _, err = run("promote", "risk", "--version", "3", "--reason", "better")
+    assert code == 6 and "registry restore risk --version 3" in err
+    code, _, err = run("registry", "restore", "risk", "--version", "3", "--reason", "why not", "--dry-run")
+    assert code == 0 and "nothing was recorded" in err
+    code, done = run_json(
+        "registry-restore", "registry", "restore", "risk", "--version", "3", "--reason", "ok"
+    )
+    assert (code, done["archived"]) == (0, False)
+    run("promote", "risk", "--version", "3", "--reason", "better")
+    assert run("registry", "archive", "risk", "--version", "3", "--reason", "old")[0] == 6

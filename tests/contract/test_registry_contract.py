@@ -48,7 +48,12 @@ def server(filled) -> Iterator[str]:
 def workspace(uri: str | None, folder: Path) -> Workspace:
     ledger = {"url": f"sqlite:///{folder}/ledger.db"}
     return Workspace(
-        Settings(root=folder, mlflow=MlflowSection(tracking_uri=uri, timeout_s=2), ledger=ledger)
+        Settings(
+            root=folder,
+            mlflow=MlflowSection(tracking_uri=uri, timeout_s=2),
+            ledger=ledger,
+            stages={"staging": "Staging"},
+        )
     )
 
 
@@ -118,13 +123,19 @@ def test_what_does_not_exist_is_said_with_what_does(registry):
 
 
 def test_an_alias_moves_only_from_what_was_seen(registry):
-    with pytest.raises(Conflict, match="version 2 by now, not unset"):
+    with pytest.raises(Conflict, match="v2 by now, not nothing"):
         registry.set_alias("risk", "champion", 3, expected=None)
     assert registry.set_alias("risk", "champion", 3, 2) == AliasMove("risk", "champion", 2, 3)
     assert registry.model("risk").aliases["champion"] == 3
     registry.set_alias("risk", "champion", 2, expected=3)
     with pytest.raises(NotFound):
         registry.set_alias("risk", "champion", 99, expected=2)
+
+
+def test_a_deprecated_stage_is_written_and_read(registry):
+    for stage in ("Staging", "Archived", "None"):
+        registry.set_stage("risk", 3, stage)
+        assert registry.version("risk", 3).stage == stage.replace("None", "")
 
 
 @pytest.mark.parametrize("alias", ["latest", "v2", "a b", "", "x" * 256])

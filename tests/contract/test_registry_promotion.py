@@ -42,7 +42,7 @@ def test_a_promotion_moves_the_alias_and_is_on_the_record(desk):
 
 def test_a_plan_changes_nothing(desk):
     plan = plan_promotion(desk.ws, "risk", 2)
-    assert "risk@champion: unset -> v2" in plan.changes
+    assert "risk@champion: nothing -> v2" in plan.changes
     assert plan.blocked is None
     assert (desk.champion(), desk.kinds()) == (None, [])
 

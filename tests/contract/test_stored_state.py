@@ -15,6 +15,7 @@ from core.cli.main import app
 from core.errors import IntegrityFailure
 from core.ledger import alert_events as al
 from core.ledger import events as ev
+from core.ledger import version_events as vs
 from core.ledger.projections import PARTS, project
 from core.ledger.schema import projection
 from core.ledger.state import State
@@ -62,6 +63,8 @@ def any_event(draw: random.Random) -> ev.Event:
             lambda: ev.AliasReconciled(**place, alias="champion", from_version=1, to_version=3, accepted=True),
             lambda: ev.FreezeSet(**place, reason="incident"),
             lambda: ev.FreezeLifted(**place),
+            lambda: vs.VersionArchived(model=place["model"], version=draw.randrange(1, 4), reason="old"),
+            lambda: vs.VersionRestored(model=place["model"], version=draw.randrange(1, 4), reason="needed"),
             lambda: ev.DeputyNamed(deputy=person, principal="cia", until=LATER),
             lambda: ev.DeputyEnded(deputy=person, principal="cia"),
             lambda: ev.PolicyPublished(policy="p", version=draw.randrange(3), sha256="s", text="tiers: []\n"),

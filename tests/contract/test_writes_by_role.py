@@ -145,6 +145,14 @@ WRITES: dict[str, tuple[Action, Callable[[Workspace, Prepared], object]]] = {
         Action.REGISTER,
         lambda ws, p: register.register(ws, p.run_id, "risk", KIM),
     ),
+    "core.registry.retirement.archive_version": (
+        Action.ARCHIVE_VERSION,
+        lambda ws, _: retirement.archive_version(ws, "risk", 1, KIM, "superseded"),
+    ),
+    "core.registry.retirement.restore_version": (
+        Action.ARCHIVE_VERSION,
+        lambda ws, _: retirement.restore_version(ws, "risk", 1, KIM, "wanted again"),
+    ),
     "core.registry.retirement.delete_version": (
         Action.DELETE_VERSION,
         lambda ws, _: retirement.delete_version(ws, "risk", 1, KIM, "wrong units"),

@@ -16,7 +16,8 @@ TABLE = {
     "viewer": READ,
     "analyst": ANALYST,
     "contributor": ANALYST | {"register", "request", "run-pipeline", "monitor"},
-    "approver": ANALYST | {"approve", "name-deputy", "lift-freeze", "review", "override-gate"},
+    "approver": ANALYST
+    | {"approve", "name-deputy", "lift-freeze", "review", "override-gate", "archive-version"},
     "operator": ANALYST | {"monitor", "acknowledge", "promote", "deploy", "roll-back", "reconcile", "freeze"},
     "admin": {str(action) for action in Action} - {"approve", "override-gate"},
 }
