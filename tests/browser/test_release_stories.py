@@ -159,7 +159,7 @@ def test_a_day_in_the_past_and_an_alias_moved_outside(
     page.locator('[data-testid="stSidebarNav"]').get_by_text("Registry", exact=True).click()
     banner = page.locator('[data-testid="stAlert"]').first
     expect(banner).to_contain_text("was moved outside Model Desk")
-    page.get_by_role("spinbutton", name="year, In production on").click()
+    page.get_by_role("spinbutton", name="year, Live on (UTC)").click()
     page.keyboard.type(f"{datetime.now(UTC):%Y%m%d}")
     page.keyboard.press("Escape")
     expect(page.locator(".st-key-as_of")).to_contain_text("Dr. Rev (demo user), Tom Berg (demo user)")
