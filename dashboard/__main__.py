@@ -13,6 +13,7 @@ from pathlib import Path
 from core.errors import ExitCode, ModelDeskError
 from core.settings import Settings, load_settings
 from dashboard.background import serving, telling
+from dashboard.memory import give_large_blocks_back
 
 SECRETS = "secrets.toml"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -49,6 +50,7 @@ def main() -> None:
     os.environ["MODELDESK_WORKSPACE"] = str(options.workspace.resolve())
     # A plain SIGTERM would end the process before what was started beside it is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    give_large_blocks_back()
     with serving(settings), telling(settings):
         _serve(options.address, options.port, settings.root / SECRETS)
 

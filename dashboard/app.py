@@ -7,6 +7,7 @@ import streamlit as st
 from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.background import first_page_drawn
+from dashboard.memory import set_modules_aside
 from dashboard.parts.attention import attention_strip
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import APP
@@ -75,3 +76,4 @@ try:
     current.run()
 finally:
     first_page_drawn.set()
+    set_modules_aside()

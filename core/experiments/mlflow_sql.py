@@ -15,7 +15,7 @@ from core.experiments.histories import histories_from
 from core.experiments.mlflow_bulk import BULK_RUNS, read_elsewhere
 from core.experiments.mlflow_database import Database, SqliteFile, open_database, require_known_schema
 from core.experiments.mlflow_rows import count_runs, read_run, read_runs, scope_of
-from core.experiments.search import Extremes, select
+from core.experiments.search import Extremes, newest_first, select
 from core.experiments.types import Experiment, History, Lifecycle, Run, RunTable, utc
 
 if TYPE_CHECKING:
@@ -34,10 +34,17 @@ class DirectReader:
         self._database: Database = open_database(uri)
         self._directions = dict(directions or {})
         self._tables: OrderedDict[tuple[str | None, str], tuple[str, RunTable]] = OrderedDict()
+        self._experiments: tuple[str, tuple[Experiment, ...]] = ("", ())
         self._lock = threading.Lock()
 
     def experiments(self) -> tuple[Experiment, ...]:
-        """Active experiments by name, each with its number of active runs."""
+        """Active experiments by name, each with its number of active runs; kept until the store changes."""
+        stamp, kept = self._database.stamp(), self._experiments
+        if kept[0] != stamp:
+            self._experiments = kept = (stamp, self._read_experiments())
+        return kept[1]
+
+    def _read_experiments(self) -> tuple[Experiment, ...]:
         with self._database.session() as session:
             found = session.rows(
                 "SELECT e.experiment_id, e.name, count(r.run_uuid) AS runs, "
@@ -102,6 +109,7 @@ class DirectReader:
         """Forget the kept tables, so that the next search reads the store."""
         with self._lock:
             self._tables.clear()
+            self._experiments = ("", ())
 
     def _experiment_id(self, experiment: str | None) -> str | None:
         if experiment is None:
@@ -125,7 +133,7 @@ class DirectReader:
         if kept and kept[0] == stamp:
             return replace(kept[1], as_of=datetime.now(UTC))
         require_known_schema(self._database)
-        table = self._read(experiment_id, lifecycle)
+        table = newest_first(self._read(experiment_id, lifecycle))
         with self._lock:
             self._tables[key] = (stamp, table)
             self._tables.move_to_end(key)

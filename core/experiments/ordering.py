@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from core.experiments.search import Extremes
 
 
-def ordered_rows(table: RunTable, order: Sequence[OrderKey], extremes: Extremes) -> pa.Array:
+def ordered_rows(table: RunTable, order: Sequence[OrderKey], extremes: Extremes | None) -> pa.Array:
     """Positions of the runs in order; ties, and no order at all, are newest first, then by id.
 
     A run without the value, or with NaN, comes last either way. A param or tag is ordered as numbers
-    when every run that has it has a number.
+    when every run that has it has a number. ``extremes`` is needed by an order that asks for them.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

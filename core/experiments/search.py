@@ -72,7 +72,23 @@ def select(
         raise BadInput(f"A limit of {limit} runs makes no sense.", "Give 0 or more.")
     condition, order = parse_filter(filter), parse_order(order_by)
     rows = matching_rows(table, condition, extremes, now or datetime.now(UTC)) if condition else None
-    chosen = table if rows is None else table.take(rows)
+    chosen = table if rows is None else _at(table, rows)
     total = len(chosen)
     rows = ordered_rows(chosen, order, extremes)
-    return replace(chosen.take(rows if limit is None else rows[:limit]), total=total)
+    return replace(_at(chosen, rows if limit is None else rows[:limit]), total=total)
+
+
+def newest_first(table: RunTable) -> RunTable:
+    """The runs in the order that :func:`select` gives by itself, so that it need not move them again."""
+    from core.experiments.ordering import ordered_rows
+
+    return _at(table, ordered_rows(table, (), None))
+
+
+def _at(table: RunTable, rows: pa.Array) -> RunTable:
+    """The runs at these positions; the table itself where all are in place, since taking copies every column."""
+    import numpy as np
+
+    if len(rows) == len(table) and np.array_equal(rows, np.arange(len(rows))):
+        return table
+    return table.take(rows)

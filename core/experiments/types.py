@@ -137,7 +137,11 @@ class RunTable:
     @property
     def run_ids(self) -> tuple[str, ...]:
         """Ids of the runs in the order of the table."""
-        return tuple(self.attributes["run_id"].to_pylist())
+        return self.first_ids(len(self))
+
+    def first_ids(self, most: int) -> tuple[str, ...]:
+        """Ids of the first runs, at most so many: making texts of all of 50,000 would be felt at each rerun."""
+        return tuple(self.attributes["run_id"].slice(0, most).to_pylist())
 
     def take(self, rows: Sequence[int] | pa.Array) -> RunTable:
         """The runs at these positions, in this order; ``total`` is kept."""

@@ -55,7 +55,7 @@ def choose_columns(everything: RunTable, table: RunTable, declared: Sequence[str
     }
     chosen = {kind: _chooser(kind, names, suggested[kind]) for kind, names in offered.items()}
     curve = _choose_curve(everything)
-    curves = services.curves(table.run_ids, curve) if curve else {}
+    curves = services.curves(table.first_ids(DRAWN_RUNS), curve) if curve else {}
     if curves and len(table) > DRAWN_RUNS:
         st.caption(f"Curves are drawn for the first {DRAWN_RUNS} of {len(table):,} runs.")
     return overview.shown_columns(table, chosen["metrics"], chosen["params"], chosen["tags"], curves)
@@ -87,7 +87,7 @@ def _chooser(kind: str, names: Sequence[str], suggested: Sequence[str]) -> tuple
 
 def _choose_curve(table: RunTable) -> str:
     names = table.metrics.column_names
-    suggested = services.curve_metric(table.run_ids[:20], names)
+    suggested = services.curve_metric(table.first_ids(20), names)
     curve = st.selectbox(
         "Curve of",
         [NONE, *names],

@@ -39,7 +39,7 @@ def run_table(experiment: str | None, filter: str, order_by: str) -> RunTable:
 
 
 # A resource, not data: the columns are immutable, and a copy of 50,000 runs on each rerun would be felt.
-@st.cache_resource(ttl=10, max_entries=16, show_spinner="Reading runs…", hash_funcs={Workspace: id})
+@st.cache_resource(ttl=10, max_entries=8, show_spinner="Reading runs…", hash_funcs={Workspace: id})
 def _run_table(ws: Workspace, experiment: str | None, filter: str, order_by: str) -> RunTable:
     from core.experiments.told import told_table
 
@@ -62,10 +62,8 @@ def _curve_metric(ws: Workspace, run_ids: tuple[str, ...], metrics: tuple[str, .
 
 
 def curves(run_ids: tuple[str, ...], metric: str) -> dict[str, list[float]]:
-    """The metric over the steps of the first runs, a few values each, by run id."""
-    from core.experiments.curves import DRAWN_RUNS
-
-    return _curves(workspace(), run_ids[:DRAWN_RUNS], metric)
+    """The metric over the steps of the runs, a few values each, by run id."""
+    return _curves(workspace(), run_ids, metric)
 
 
 @st.cache_data(ttl=10, max_entries=32, show_spinner=False, hash_funcs={Workspace: id})
