@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import ModelDeskError
+from dashboard.background import reading_ahead
 from dashboard.deep_link import DeepLink
 from dashboard.parts.failure import show_failure, show_unexpected
 from dashboard.webhooks import mlflow_webhook
@@ -86,4 +87,5 @@ app = st.App(
     routes=[Route("/healthz", healthz), Route("/webhooks/mlflow", mlflow_webhook, methods=["POST"])],
     middleware=[Middleware(SecurityHeaders), Middleware(DeepLink)],
     on_script_error=on_script_error,
+    lifespan=reading_ahead,
 )

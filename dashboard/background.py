@@ -1,4 +1,6 @@
-"""The serving side beside the dashboard: started after the first page when nobody runs it, ended with it.
+"""What goes on beside the pages: serving, messages, and reading ahead for the first visitor.
+
+The serving side is started after the first page when nobody runs it, and ended with the dashboard.
 
 With ``deploy.engine`` set, ``python -m dashboard`` starts deployd unless one runs already; a second one ends by
 itself, so nothing has to be asked first. What was started here ends here: Ctrl-C stops deployd, models and
@@ -11,11 +13,12 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from core.access import local_actor
 from core.errors import ModelDeskError
 from core.settings import Settings
 from core.workspace import open_workspace
@@ -92,6 +95,25 @@ class _Beside:
                 cwd=Path(__file__).parents[1],
                 start_new_session=True,  # Ctrl-C reaches the dashboard alone, which then ends it in order
             )
+
+
+@asynccontextmanager
+async def reading_ahead(_app: object) -> AsyncIterator[None]:
+    """Loads what the first page needs while its visitor's browser still loads the front end."""
+    threading.Thread(target=_read_ahead, name="reading ahead", daemon=True).start()
+    yield
+
+
+def _read_ahead() -> None:
+    from core.attention import overview
+    from dashboard import services
+    from dashboard.parts import identity  # noqa: F401 -- with what it loads
+
+    try:
+        ws = services.workspace()
+        overview(ws, local_actor(ws.settings), datetime.now(UTC))
+    except ModelDeskError:
+        return  # the page says it, with the way out
 
 
 @contextmanager

@@ -11,11 +11,13 @@ import typer
 
 from core.cli.options import (
     HERE,
+    DryRunOption,
     ModelArgument,
     Output,
     OutputOption,
     WorkspaceOption,
     log,
+    print_facts,
     print_json,
     print_table,
 )
@@ -37,6 +39,7 @@ def export(
     model: ModelArgument,
     version: Annotated[int, typer.Argument(min=1, help="The version's number.")],
     out: Annotated[Path, typer.Option("--out", help="The ZIP file to write.")],
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -47,15 +50,16 @@ def export(
     Example: python -m core evidence export diagnosis-risk 8 --out evidence.zip
     """
     from core.access import local_actor
-    from core.evidence.pack import export_to
+    from core.evidence.pack import export_to, preview
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    made = export_to(ws, model, version, local_actor(ws.settings), out)
-    if output is Output.JSON:
-        print_json({"file": str(out), "sha256": made.sha256, "bytes": len(made.content)})
-    else:
-        print_table(["file", "sha256", "bytes"], [[out, made.sha256, len(made.content)]], output)
+    make = preview if dry_run else export_to
+    made = make(ws, model, version, local_actor(ws.settings), out)
+    facts = {"file": str(out), "sha256": made.sha256, "bytes": len(made.content)}
+    print_facts(facts | ({"dry_run": True} if dry_run else {}), output)
+    if dry_run:
+        log("Dry run: nothing was written or recorded.")
 
 
 @app.command()

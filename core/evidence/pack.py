@@ -70,10 +70,7 @@ def export_to(ws: Workspace, model: str, version: int, actor: Actor, file: Path)
 
     Raises BadInput for a folder, Unavailable when the file cannot be written.
     """
-    if file.is_dir():
-        raise BadInput(f"{file} is a folder.", "Name a file in it.")
-    require(ws.settings, actor, Action.EXPORT, model)
-    made = make_pack(ws, model, version)
+    made = preview(ws, model, version, actor, file)
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         draft.write_bytes(made.content)
@@ -85,6 +82,16 @@ def export_to(ws: Workspace, model: str, version: int, actor: Actor, file: Path)
         with suppress(OSError):
             draft.unlink()
     return made
+
+
+def preview(ws: Workspace, model: str, version: int, actor: Actor, file: Path) -> Pack:
+    """What :func:`export_to` would write, after the same checks; nothing is written or recorded."""
+    if file.is_dir():
+        raise BadInput(f"{file} is a folder.", "Name a file in it.")
+    if not file.parent.is_dir():
+        raise BadInput(f"There is no folder {file.parent}.", "Make it first, or name another file.")
+    require(ws.settings, actor, Action.EXPORT, model)
+    return make_pack(ws, model, version)
 
 
 def _record(ws: Workspace, model: str, version: int, actor: Actor, made: Pack) -> None:

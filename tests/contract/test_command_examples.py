@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import click
@@ -142,9 +144,45 @@ def run(
     return run
 
 
+CACHES = {"profiles", "reports"}
+"""Folders of .modeldesk in which a monitor keeps by its content what it read."""
+
+
+class Stores:
+    """What a command could have changed in a workspace: its files, and each commit to one of its databases."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.databases: dict[Path, sqlite3.Connection] = {}
+
+    def seen(self) -> dict[str, object]:
+        # SQLite's own side files come and go with its readers: what was committed shows in the data version.
+        files = {
+            str(file.relative_to(self.root)): (file.lstat().st_size, file.lstat().st_mtime_ns)
+            for file in self.root.rglob("*")
+            if ".db" not in file.suffix and not file.is_dir() and not CACHES & {*file.parts}
+        }
+        for file in self.root.rglob("*.db"):
+            if file not in self.databases:
+                self.databases[file] = sqlite3.connect(file)
+        commits = {
+            str(file): connection.execute("PRAGMA data_version").fetchone()
+            for file, connection in self.databases.items()
+        }
+        return files | commits
+
+
+@pytest.fixture(scope="module")
+def stores(place: Path, words: Callable[[str], list[str]]) -> Iterator[Stores]:
+    found = Stores(place.parent)
+    yield found
+    for connection in found.databases.values():
+        connection.close()
+
+
 @pytest.mark.parametrize("name", [name for name in ALL if name not in STAYS])
 def test_the_example_runs(
-    name: str, place: Path, words: Callable[[str], list[str]], run: Callable[..., tuple]
+    name: str, place: Path, words: Callable[[str], list[str]], run: Callable[..., tuple], stores: Stores
 ) -> None:
     arguments = words(example(name))
     if name == "views save":
@@ -153,7 +191,10 @@ def test_the_example_runs(
     arguments += ["--dry-run"] if "--dry-run" in options(name) else []
     arguments += ["--timeout", "0"] if name == "approval wait" else []
     _prepare(name, run)
+    before = stores.seen()
     code, out, err = run(*arguments)
+    if "--dry-run" in arguments:
+        assert stores.seen() == before, f"{name} --dry-run wrote something"
     assert code in VERDICTS or (name, code) in EXPECTED, f"{code}: {err}"
     if name in REPORTS:
         plain = [*arguments[: arguments.index("--format")], "--format", "json"]
@@ -204,13 +245,15 @@ def _prepare(name: str, run: Callable[..., tuple]) -> None:
         run("evidence", "export", "diagnosis-risk", "8", "--out", "evidence.zip")
 
 
+@cache
+def schemas() -> Registry:
+    found = {file.name: json.loads(file.read_text(encoding="utf-8")) for file in SCHEMAS.glob("*.json")}
+    return Registry().with_resources((name, Resource.from_contents(schema)) for name, schema in found.items())
+
+
 def validate(name: str, document: dict) -> None:
-    resources = [
-        (file.name, Resource.from_contents(json.loads(file.read_text(encoding="utf-8"))))
-        for file in SCHEMAS.glob("*.json")
-    ]
-    schema = json.loads((SCHEMAS / f"{name.replace(' ', '-')}.json").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator(schema, registry=Registry().with_resources(resources)).validate(document)
+    schema = schemas().contents(f"{name.replace(' ', '-')}.json")
+    jsonschema.Draft202012Validator(schema, registry=schemas()).validate(document)
 
 
 def test_every_command_with_json_has_a_published_schema() -> None:
@@ -244,7 +287,6 @@ OTHERWISE = {
     "deployd run": "it carries out what was decided before",
     "demo traffic": "it asks a model, it changes nothing",
     "lineage hash": "it fills a cache",
-    "evidence export": "the pack is the preview",
     "trial start": "`deploy --canary N --dry-run` shows its plan",
     "trial shadow": "it moves no traffic",
     **{
