@@ -31,7 +31,7 @@ class MlflowSection(_Section):
 
     tracking_uri: str | None = None
     registry_uri: str | None = None
-    timeout_s: float = Field(5.0, gt=0, description="seconds before a silent server counts as down")
+    timeout_s: float = Field(4.0, gt=0, description="seconds before a silent server counts as down")
     webhook_secret_variable: str | None = Field(
         None, description="environment variable with the secret of MLflow's webhooks"
     )
@@ -252,6 +252,11 @@ class Settings(BaseSettings):
 def load_settings(root: Path) -> Settings:
     """The settings of the workspace at ``root``; raises BadSettings naming file, line and key."""
     root = root.expanduser().resolve()
+    if not root.is_dir():  # or a ledger of its own would begin there
+        raise BadSettings(
+            f"The workspace folder {root} does not exist.",
+            f"Create it with a {FILE_NAME}, or name another one.",
+        )
     file = root / FILE_NAME
     values = _read_toml(file) if file.is_file() else {}
     values["mlflow"] = _with_mlflow_variables(values.get("mlflow", {}))

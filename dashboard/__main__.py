@@ -26,10 +26,6 @@ def main() -> None:
         settings = load_settings(options.workspace)
     except ModelDeskError as error:
         sys.exit(f"error: {error.what} {error.way_out}")
-    if not options.workspace.is_dir():
-        sys.exit(
-            f"error: the workspace folder {options.workspace} does not exist. Create it, or run `make demo`."
-        )
     if settings.access.mode == "local" and options.address not in LOOPBACK:
         print(
             f"error: local mode has no sign-in, so it listens on loopback only, not on {options.address}. "

@@ -44,6 +44,8 @@ def init_command(
 
     if not model or not data:
         raise BadInput("The pipeline needs a model and its data.", "Give --model and --data.")
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {folder}.", "Name the repository's folder.")
     names = Names(
         model=model, data=data, schema=schema, quality=quality, run_id_file=run_id_file, workspace=desk
     )

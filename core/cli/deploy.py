@@ -17,6 +17,7 @@ from core.cli.options import (
     OutputOption,
     ReasonOption,
     WorkspaceOption,
+    end_rehearsal,
     log,
     print_json,
     print_lines,
@@ -149,6 +150,7 @@ def _run(
 
     if dry_run:
         _print_plan(plan, output)
+        end_rehearsal(plan.blocked)
         return
     _print(
         release.carry_out(ws, plan, local_actor(ws.settings), reason, key, acknowledged=acknowledge), output
@@ -192,5 +194,5 @@ def _print_plan(plan: ReleasePlan, output: Output) -> None:
         return
     rows = [[number, step] for number, step in enumerate((*plan.steps, *plan.warnings), 1)]
     print_table(["#", plan.sentence], rows, output)
-    if blocked:
+    if plan.blocked:
         log(f"It would be refused: {blocked}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from pathlib import Path
 
 import typer
 
@@ -37,6 +39,8 @@ from core.cli.monitor import monitor
 from core.cli.report import incident, report, weekly
 from core.cli.status import as_of, history, reconcile, status
 from core.errors import ExitCode, ModelDeskError
+
+TRACEBACK = "MODELDESK_TRACEBACK"
 
 app = typer.Typer(
     name="modeldesk",
@@ -101,3 +105,26 @@ def main() -> None:
         # The reader closed the pipe (`| head`): silence the flush at exit, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.INFRASTRUCTURE)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, a job's log must tell no data
+        _say_unexpected(error)
+        sys.exit(ExitCode.INFRASTRUCTURE)
+
+
+def _say_unexpected(error: Exception) -> None:
+    """What happened and where, without the error's own message: it may quote a row of data."""
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+        return
+    if isinstance(error, OSError) and error.strerror:
+        named = f" ({error.filename})" if error.filename else ""
+        print(f"error: The system said: {error.strerror}{named}.", file=sys.stderr)
+        return
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    print(
+        f"error: Unexpected {type(error).__name__} at {Path(at.filename).name}, line {at.lineno}.",
+        file=sys.stderr,
+    )
+    print(
+        f"       Please report it; {TRACEBACK}=1 shows the whole trace, which may quote data.",
+        file=sys.stderr,
+    )

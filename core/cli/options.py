@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.errors import BadInput
+from core.errors import BadInput, ModelDeskError, Unavailable
 
 SCHEMA_VERSION = 1
 
@@ -71,6 +71,12 @@ def rehearsable(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def end_rehearsal(blocked: ModelDeskError | None) -> None:
+    """End a dry run of what would be refused with the exit code that the act itself would have."""
+    if blocked:
+        raise typer.Exit(blocked.exit_code)
+
+
 def moment(text: str, *, end_of_day: bool = True) -> datetime:
     """A day means its end (or its beginning), a time without a zone is UTC. Raises BadInput."""
     try:
@@ -91,7 +97,17 @@ def print_json(payload: dict[str, Any], out: Path | None = None) -> None:
     if out is None:
         sys.stdout.write(text)
     else:
+        write_file(out, text)
+
+
+def write_file(out: Path, text: str) -> None:
+    """``text`` in the file ``out``. Raises BadInput where no file can be, Unavailable when writing fails."""
+    if out.is_dir() or not out.parent.is_dir():
+        raise BadInput(f"{out} can be no file: there is no such folder, or it is one.", "Name another file.")
+    try:
         out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Unavailable(f"{out} cannot be written: {error.strerror}.", "Name another file.") from error
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], output: Output) -> None:

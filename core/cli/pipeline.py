@@ -17,6 +17,7 @@ from core.cli.options import (
     log,
     print_json,
     print_table,
+    write_file,
 )
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def report(
     }
     if out.suffix not in writers:
         raise BadInput(f"'{out}' ends in no known format.", "Use .md, .html or .json.")
-    out.write_text(writers[out.suffix](made), encoding="utf-8")
+    write_file(out, writers[out.suffix](made))
     log(f"written: {out}")
 
 

@@ -15,6 +15,7 @@ from core.cli.options import (
     OutputOption,
     ReasonOption,
     WorkspaceOption,
+    end_rehearsal,
     log,
     print_facts,
     print_json,
@@ -206,6 +207,7 @@ def promote(
         plan = promotion.plan_promotion(ws, model, version, environment, expect_current)
         if dry_run:
             _print_plan(plan, output)
+            end_rehearsal(plan.blocked)
             return
         actor = local_actor(ws.settings)
         done = promotion.carry_out(ws, plan, actor, reason, idempotency_key, acknowledged=acknowledge)

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli.options import HERE, EnvironmentOption, ModelArgument, WorkspaceOption, log, moment, print_json
+from core.cli.options import (
+    HERE,
+    EnvironmentOption,
+    ModelArgument,
+    WorkspaceOption,
+    log,
+    moment,
+    print_json,
+    write_file,
+)
 from core.errors import BadInput
 from core.reports.types import Format
 
@@ -114,5 +123,5 @@ def _write(made: Report, format: Format, out: Path | None) -> None:
     elif out is None:
         sys.stdout.write((made.html() if format is Format.HTML else made.markdown()) + "\n")
     else:
-        out.write_text(made.html() if format is Format.HTML else made.markdown(), encoding="utf-8")
+        write_file(out, made.html() if format is Format.HTML else made.markdown())
     log(f"written: {out}" if out else made.lead)

@@ -162,7 +162,9 @@ def _parquet_chunks(path: Path) -> Iterator[pd.DataFrame]:
 
 def _unreadable(path: Path, error: Exception) -> BadInput:
     # The library's own message may quote a line of the file, which is a patient's.
-    return BadInput(
-        f"{path.name} cannot be read as a table ({type(error).__name__}).",
-        "It needs one header line, and one separator and one text encoding throughout.",
-    )
+    what = f"{path.name} cannot be read as a table ({type(error).__name__})."
+    if path.suffix == ".parquet":
+        return BadInput(what, "It is no Parquet file, or its end is missing: write it again.")
+    if not path.stat().st_size:
+        return BadInput(f"{path.name} is empty.", "It needs a header line.")
+    return BadInput(what, "It needs one header line, and one separator and one text encoding throughout.")

@@ -30,7 +30,7 @@ class RestRegistry:
     """The models of the MLflow server at ``url``."""
 
     url: str
-    timeout_s: float = 5.0
+    timeout_s: float = 4.0
 
     def models(self) -> tuple[Model, ...]:
         """Every registered model, by name; versions are counted with one more search."""

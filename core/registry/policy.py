@@ -161,7 +161,8 @@ def read_policy(file: Path) -> Policy:
         data = file.read_bytes()
     except OSError as error:
         raise BadSettings(
-            f"The policy {file} cannot be read: {error.strerror}.", "Correct `policy` in modeldesk.toml."
+            f"The policy {file} cannot be read: {error.strerror}.",
+            "Correct --policy, or `policy` in modeldesk.toml.",
         ) from error
     return parse_policy(data, str(file))
 

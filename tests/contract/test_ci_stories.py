@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from core.cli.main import main
 from core.workspace import open_workspace
 from tests.model_store import MLMODEL, ModelStore, new_model_store
 
@@ -52,6 +55,25 @@ def read(store: ModelStore, *words: str, code: int = 0) -> dict:
     return json.loads(desk(store, *words, "--output", "json", code=code).stdout)
 
 
+@pytest.fixture
+def here(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[str, str]]:
+    """The program as :func:`desk` has it, in this process: for what another process has shown before."""
+
+    def here(*words: str, code: int = 0) -> tuple[str, str]:
+        place = () if "--workspace" in words else ("--workspace", str(store.folder.parent))
+        monkeypatch.setattr("sys.argv", ["core", *words, *place])
+        capsys.readouterr()
+        with suppress(SystemExit) if code == 0 else pytest.raises(SystemExit) as end:
+            main()
+        told = capsys.readouterr()
+        assert code == 0 or end.value.code == code, f"{end.value.code}: {told.err}"
+        return told.out, told.err
+
+    return here
+
+
 def logged(store: ModelStore, weights: str, **metrics: float) -> str:
     run_id = store.run(metrics=metrics)
     folder = store.folder / "made" / run_id
@@ -77,17 +99,21 @@ def test_c1_a_schema_break_is_3_and_tells_no_value(store: ModelStore, tmp_path: 
     assert "line 3" in broken.stderr and "columns.sex" in broken.stderr
 
 
-def test_c2_and_c3_a_candidate_is_told_with_a_marker_and_a_missing_metric_is_4(store: ModelStore) -> None:
+def test_c2_and_c3_a_candidate_is_told_with_a_marker_and_a_missing_metric_is_4(
+    store: ModelStore, here: Callable[..., tuple[str, str]]
+) -> None:
     good, lacking = logged(store, "g", auroc=0.9, brier=0.1), logged(store, "l", auroc=0.9)
     told = desk(store, "report", "--run", good, "--model", "risk")
     assert told.stdout.startswith("<!-- model-desk:report risk -->") and "+0.05" in told.stdout
-    assert read(store, "gate", "--run", good, "--model", "risk")["verdict"] == "PASS"
+    assert '"PASS"' in here("gate", "--run", good, "--model", "risk", "--output", "json")[0]
     assert read(store, "gate", "--run", lacking, "--model", "risk", code=4)["verdict"] == "INCONCLUSIVE"
     poor = store.run(metrics={"auroc": 0.5, "brier": 0.1})
     assert read(store, "gate", "--run", poor, "--model", "risk", code=3)["verdict"] == "FAIL"
 
 
-def test_c4_to_c8_register_ask_wait_release_and_back(store: ModelStore) -> None:
+def test_c4_to_c8_register_ask_wait_release_and_back(
+    store: ModelStore, here: Callable[..., tuple[str, str]]
+) -> None:
     run = logged(store, "w1", auroc=0.91, brier=0.11)
     first = read(store, "register", "--run", run, "--model", "risk", "--idempotency-key", "job-1")
     again = read(store, "register", "--run", run, "--model", "risk", "--idempotency-key", "job-1")
@@ -96,10 +122,12 @@ def test_c4_to_c8_register_ask_wait_release_and_back(store: ModelStore) -> None:
     refused = desk(store, "promote", "risk", "--version", number, code=5)
     assert "nobody has requested" in refused.stderr
     asked = read(store, "request-approval", "risk", "--version", number, "--reason", "better")
-    repeated = read(store, "request-approval", "risk", "--version", number, "--reason", "better")
-    assert asked["request_id"] == repeated["request_id"] and asked["request_id"] in asked["url"]
-    pending = desk(store, "promote", "risk", "--version", number, code=5)
-    assert asked["request_id"] in pending.stderr and "/request?id=" in pending.stderr
+    repeated, _ = here("request-approval", "risk", "--version", number, "--reason", "better")
+    assert asked["request_id"] in repeated and asked["request_id"] in asked["url"]
+    _, pending = here("promote", "risk", "--version", number, code=5)
+    assert asked["request_id"] in pending and "/request?id=" in pending
+    planned, refused_too = here("promote", "risk", "--version", number, "--dry-run", code=5)
+    assert "v" + number in planned and asked["request_id"] in refused_too, "a dry run ends as the act would"
     held = desk(store, "deploy", "risk", "--version", number, code=5)
     assert asked["url"] in held.stderr and held.stdout == ""
     started = time.monotonic()
@@ -107,8 +135,8 @@ def test_c4_to_c8_register_ask_wait_release_and_back(store: ModelStore) -> None:
     assert waited["state"] == "open" and time.monotonic() - started < 60
     policy = store.folder.parent / "policy.yaml"
     policy.write_text(POLICY.replace("0.8", "0.79"))
-    assert "stale" in desk(store, "promote", "risk", "--version", number, code=5).stderr
-    stale = desk(store, "deploy", "risk", "--version", number, code=5).stderr
+    assert "stale" in here("promote", "risk", "--version", number, code=5)[1]
+    _, stale = here("deploy", "risk", "--version", number, code=5)
     assert "stale" in stale and "policy" in stale
     policy.unlink()
     settings = store.folder.parent / "modeldesk.toml"
@@ -116,7 +144,7 @@ def test_c4_to_c8_register_ask_wait_release_and_back(store: ModelStore) -> None:
     desk(store, "promote", "risk", "--version", number, "--expect-current", "9", code=7)
     assert store.client.get_model_version_by_alias("risk", "champion").version == 1
     desk(store, "promote", "risk", "--version", number, "--expect-current", "1")
-    desk(store, "promote", "risk", "--version", "999", code=2)
+    here("promote", "risk", "--version", "999", code=2)
 
 
 def test_an_interrupted_write_leaves_nothing_half_done(store: ModelStore) -> None:
@@ -181,6 +209,43 @@ def test_what_a_job_asks_again_and_again_loads_no_tables(store: ModelStore) -> N
         assert done.returncode == code, done.stderr[-500:]
         loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
         assert "sqlalchemy" in loaded and not loaded & {"pandas", "pyarrow", "mlflow", "scipy"}
+
+
+def test_a_full_disk_under_stdout_is_one_sentence(store: ModelStore) -> None:
+    line = f"{sys.executable} -m core status --workspace {store.folder.parent} > /dev/full"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "No space left" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_error_of_ours_tells_where_and_no_data(
+    here: Callable[..., tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("CANARY-71")
+
+    monkeypatch.setattr("core.registry.catalogue.as_of", broken)
+    out, err = here("as-of", "2026-03-03", "risk", code=1)
+    assert out == "" and "Unexpected ValueError at test_ci_stories.py" in err and "CANARY" not in err
+    monkeypatch.setenv("MODELDESK_TRACEBACK", "1")
+    assert "CANARY" in here("as-of", "2026-03-03", "risk", code=1)[1]
+
+
+def test_a_folder_that_is_not_there_is_said_and_not_made(
+    here: Callable[..., tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With MLflow named by the environment a mistyped workspace would begin a ledger of its own."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    gone = tmp_path / "gone"
+    for words in (
+        ("promote", "risk", "--version", "1", "--workspace", str(gone)),
+        ("weekly", "--format", "json", "--out", str(gone / "week.json")),
+        ("evidence", "export", "risk", "1", "--out", str(gone / "pack.zip")),
+    ):
+        assert str(gone) in here(*words, code=2)[1]
+    monkeypatch.setattr("sys.argv", ["core", "ci", "init", str(gone), "--model", "m", "--data", "d.csv"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2 and not gone.exists()
 
 
 def test_no_colour_ever_reaches_a_pipe(store: ModelStore) -> None:

@@ -213,6 +213,8 @@ def test_the_example_runs(
 
 EXPECTED = {
     ("reconcile", 9): "a dry run leaves what is out of sync",
+    ("deploy", 6): "this copy's production is frozen, and a dry run ends as the act would",
+    ("promote", 6): "the same",
     ("deployd adopt", 6): "this copy has no serving engine",
     ("pipeline cancel", 2): "no job runs here",
     ("approval override", 2): "the gate that the help names passed",

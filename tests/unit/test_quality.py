@@ -303,3 +303,14 @@ def test_memory_is_bounded_by_a_chunk_not_by_the_file(tmp_path: Path) -> None:
         assert rows == blocks * 20_000
         peaks.append(peak)
     assert peaks[1] < peaks[0] + 20, peaks
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "way_out"),
+    [("a.csv", b"", "header line"), ("a.parquet", b"PAR1 CANARY", "no Parquet file")],
+)
+def test_a_file_that_is_no_table_is_said_without_what_it_holds(tmp_path, name, content, way_out):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput) as caught:
+        open_table(tmp_path / name)
+    assert way_out in caught.value.way_out and "CANARY" not in str(caught.value)
