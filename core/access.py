@@ -135,7 +135,7 @@ def decide(
         if action in ROLES[role]:
             return Decision(True, f"{actor.printed_name} is {role} here.")
     able = sorted(role for role, actions in ROLES.items() if action in actions)
-    where = f" of {model}" if model else ""
+    where = f" for {model}" if model else ""
     where += f" in {environment}" if environment else ""
     holds = f"has the role {', '.join(sorted(roles))}" if roles else "has no role"
     return Decision(False, f"{actor.printed_name} {holds}{where}; '{action}' needs {' or '.join(able)}.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.access import Action, Actor, decide
-from core.errors import ModelDeskError, Refused
+from core.errors import ModelDeskError, Refused, Unavailable
 from core.registry.four_eyes import refusal_to_sign
 from core.registry.queue import judged_or_open
 from core.registry.requests import (
@@ -182,8 +182,8 @@ def _rights(ws: Workspace, found: Judgement, actor: Actor) -> Rights:
     place = (opened.model, opened.environment)
     over = _over(found)
     answer = None if found.state in (OPEN, CHANGES, APPROVED) else over
-    sign = answer or _failed(found) or refusal_to_sign(ws, request, actor)
     four_eyes = refusal_to_sign(ws, request, actor)
+    sign = answer or _failed(found) or four_eyes or _unjudged(found)
     signed = any(item.by.name == actor.name for item in request.signatures)
     admin = decide(ws.settings, actor, Action.CHANGE_SETTINGS, *place).allowed
     mine = None
@@ -196,6 +196,12 @@ def _rights(ws: Workspace, found: Judgement, actor: Actor) -> Rights:
         override=answer or (None if signed else four_eyes) or _lacks(ws, actor, Action.OVERRIDE_GATE, place),
         comment=_lacks(ws, actor, Action.COMMENT, place),
     )
+
+
+def _unjudged(found: Judgement) -> Unavailable | None:
+    if not found.unjudged:
+        return None
+    return Unavailable("It cannot be approved before it can be judged.", "Try again when MLflow answers.")
 
 
 def _lacks(ws: Workspace, actor: Actor, action: Action, place: tuple[str, str]) -> Refused | None:

@@ -89,6 +89,7 @@ def judged_or_open(ws: Workspace, request: Request) -> Judgement:
             needs=request.opened.needs,
             has=len(signers),
             reasons=(f"not judged: {error.what}",),
+            unjudged=error.what,
         )
 
 
@@ -129,6 +130,8 @@ def _delta(ws: Workspace, request: Request, known: dict[tuple[str, int], Mapping
         if gate["name"].endswith(" against champion")
     ]
     shared = [name for name in (*compared, "auroc", *sorted(own)) if name in own and name in theirs]
+    if not shared and not (own and theirs):
+        return ""  # one of the runs is gone, or MLflow does not answer: nothing can be said
     if not shared:
         return f"no metric in common with v{opened.champion}"
     metric = shared[0]

@@ -40,7 +40,10 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A request and what it is worth now. ``has`` counts people; ``reasons`` say what is missing or changed."""
+    """A request and what it is worth now. ``has`` counts people; ``reasons`` say what is missing or changed.
+
+    ``unjudged`` says why it could not be told whether the request is stale, '' when it could.
+    """
 
     request: Request
     url: str
@@ -48,6 +51,7 @@ class Judgement:
     needs: int
     has: int
     reasons: tuple[str, ...] = ()
+    unjudged: str = ""
 
     @property
     def request_id(self) -> str:

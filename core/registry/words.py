@@ -62,7 +62,7 @@ def sentence(record: Record) -> str:
         case ev.ApprovalSigned() as event:
             return f"Approved v{event.version}: {event.meaning}"
         case ev.GateOverridden() as event:
-            return f"Gate {event.gate} accepted although inconclusive"
+            return f"Check {event.gate} accepted although inconclusive"
         case ev.PolicyPublished() as event:
             return f"Policy {event.policy} version {event.version} published"
         case ev.DeputyNamed() as event:

@@ -28,32 +28,38 @@ page_header("Registry", "Every version against what is live, and the decision to
 settings = services.workspace().settings
 actor = current_actor(settings)
 ALL = "All models"
+failure, entries = None, ()
 try:
     names = services.model_names()
-    if not names:
-        empty_state(
-            "No registered models yet",
-            "Register one from a run: `mlflow.register_model(...)`, or `registered_model_name=` in `log_model`.",
-            icon=":material/inventory_2:",
-        )
-        st.stop()
-    unknown = wanted_but_unknown("model", names)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox("Model", [ALL, *names], key="model", bind="query-params", width=280)
-        text = st.text_input(
-            "Find",
-            key="q",
-            bind="query-params",
-            placeholder="version, alias, run id, commit or data hash",
-            width=340,
-        )
-        on = st.date_input(
-            "Live on (UTC)", value=None, key="on", bind="query-params", width=170, format="YYYY-MM-DD"
-        )
-    entries = () if model == ALL else services.versions(model)
 except ModelDeskError as error:
-    show_failure(error)
+    failure, names = error, tuple(item.model for item in services.overview(actor).models)
+if not names and not failure:
+    empty_state(
+        "No registered models yet",
+        "Register one from a run: `mlflow.register_model(...)`, or `registered_model_name=` in `log_model`.",
+        icon=":material/inventory_2:",
+    )
     st.stop()
+unknown = wanted_but_unknown("model", names)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    model = st.selectbox("Model", [ALL, *names], key="model", bind="query-params", width=280)
+    text = st.text_input(
+        "Find",
+        key="q",
+        bind="query-params",
+        placeholder="version, alias, run id, commit or data hash",
+        width=340,
+    )
+    on = st.date_input(
+        "Live on (UTC)", value=None, key="on", bind="query-params", width=170, format="YYYY-MM-DD"
+    )
+try:
+    entries = () if model == ALL or failure else services.versions(model)
+except ModelDeskError as error:
+    failure = error
+if failure:
+    show_failure(failure)
+    st.caption("Below is what the ledger last recorded.")
 
 if unknown:
     st.warning(f"There is no registered model '{literal(unknown)}'. Below are all that are registered.")
@@ -64,12 +70,15 @@ if on:
     with st.container(border=True, key="as_of"):
         live_on(on, names if model == ALL else (model,))
 
-if model == ALL:
-    if text.strip():
+if model == ALL or failure:
+    if text.strip() and not failure:
         search_results(text)
         st.stop()
-    chosen = model_table(services.overview(actor).models, "models")
-    untold_answers(services.overview(actor).models)
+    glances = tuple(item for item in services.overview(actor).models if model in (ALL, item.model))
+    chosen = model_table(glances, "models")
+    untold_answers(glances)
+    if failure:
+        st.stop()
     if chosen is None:
         st.caption("Select a model to see its versions; search above looks through all of them.")
     else:

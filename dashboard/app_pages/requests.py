@@ -10,7 +10,7 @@ from dashboard.parts.answers import show_answer
 from dashboard.parts.desk import deputies_tab, reviews_tab
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.identity import current_actor
-from dashboard.parts.request import request_row
+from dashboard.parts.request import request_row, unjudged_notice
 from dashboard.services import requests
 
 SHOWN = 50
@@ -59,6 +59,8 @@ if not shown:
         "Approval is requested on a version's page, or by `python -m core request-approval`.",
         icon=":material/inbox:",
     )
+if shown:
+    unjudged_notice(shown[0].judgement)
 now = datetime.now(UTC)
 for item in shown[:SHOWN]:
     request_row(item, now)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.errors import ModelDeskError
+from core.errors import ModelDeskError, NotFound
 from dashboard import services
 from dashboard.palette import MISSING, moment, short_hash
 from dashboard.parts.answers import show_answer
@@ -25,12 +25,26 @@ if not model or not wanted.isdigit():
     empty_state("No version chosen", "Choose one on the Registry page.", icon=":material/article:")
     st.page_link("app_pages/registry.py", label="Registry", icon=":material/inventory_2:")
     st.stop()
+
+
+def decisions(model: str, version: int) -> None:
+    """What the ledger knows of the version, whether or not MLflow answers."""
+    st.header("Decisions", anchor=False)
+    records = services.version_history(model, version)
+    if records:
+        record_table(records, of_one_model=True)
+    else:
+        st.caption("The ledger has no decision about this version.")
+
+
 try:
     entry = services.version(model, int(wanted))
 except ModelDeskError as error:
     page_header("Model version", "One version in full.")
     show_failure(error)
     st.page_link("app_pages/registry.py", label="Registry", icon=":material/inventory_2:")
+    if not isinstance(error, NotFound):
+        decisions(model, int(wanted))
     st.stop()
 found, run = entry.version, entry.run
 
@@ -81,12 +95,7 @@ judgement = st.container(key="judgement")
 
 evidence_section(model, found.version)
 
-st.header("Decisions", anchor=False)
-records = services.version_history(model, found.version)
-if records:
-    record_table(records, of_one_model=True)
-else:
-    st.caption("The ledger has no decision about this version.")
+decisions(model, found.version)
 
 st.header("Signature", anchor=False)
 signature = services.signature(model, found.version)

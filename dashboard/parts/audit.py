@@ -122,7 +122,10 @@ def access_tab() -> None:
     """Who may approve, promote and roll back, per model and environment, and when each last did."""
     rows = audit.access_review()
     if not rows:
-        empty_state("Nobody has a right here", "Grant roles in modeldesk.toml under [access].")
+        empty_state(
+            "Nothing to list yet",
+            "Rights are listed for each registered model. Roles are granted in modeldesk.toml under [access].",
+        )
         return
     models = sorted({row.model for row in rows})
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -10,6 +10,7 @@ import streamlit as st
 from core.errors import ModelDeskError
 from core.registry.dossier import Dossier
 from core.registry.queue import Queued, Turn
+from core.registry.requests import Judgement
 from core.registry.words import sentence
 from dashboard.palette import MISSING, ago, duration, mark, moment, short_hash
 from dashboard.parts.answers import (
@@ -50,6 +51,7 @@ def decision_card(found: Dossier) -> None:
     request, rights = found.judgement.request, found.rights
     _reason(request.by.printed_name, request.opened.reason)
     closed = bool(request.closed or request.used_by)
+    unjudged_notice(found.judgement)
     if found.judgement.state in ("stale", "expired", "changes requested"):
         st.markdown(f":orange[:material/history: {literal('; '.join(found.judgement.reasons), 400)}]")
     if closed:
@@ -65,6 +67,14 @@ def decision_card(found: Dossier) -> None:
             if overridable(found):
                 _button("Accept a check", OVERRIDE, rights.override, ":material/rule:", "tertiary")
             _button("Withdraw", WITHDRAW, rights.withdraw, ":material/undo:", "tertiary")
+
+
+def unjudged_notice(found: Judgement) -> None:
+    """Said where an open request is shown as open because MLflow could not be asked."""
+    if found.unjudged and not found.request.closed:
+        st.warning(
+            f"{literal(found.unjudged)} Whether it is stale cannot be told now.", icon=":material/cloud_off:"
+        )
 
 
 def _reason(name: str, reason: str) -> None:
@@ -111,17 +121,23 @@ def signatures(found: Dossier) -> None:
 
 
 def lineage_facts(found: Dossier) -> None:
-    """Where the version comes from, in five short facts."""
+    """Where the version comes from, in six short facts; what the request is bound to is told without MLflow too."""
     opened, run = found.judgement.request.opened, found.entry.run if found.entry else None
+    unread = "not read" if found.judgement.unjudged else "gone"
+    data = opened.evidence.get("data_hash")
     facts = {
-        "Run": literal(run.name) if run else "gone",
+        "Run": literal(run.name) if run else unread,
         "Trained by": literal(opened.run_author) or MISSING,
-        "Commit": f"`{short_hash(run.git_commit, 9)}`" if run and run.git_commit else "not recorded",
-        "Training data": f"`{short_hash(run.data_hash, 9)}`" if run and run.data_hash else "not recorded",
-        "DVC stage": literal(run.tags.get("dvc.stage", "")) or MISSING if run else MISSING,
-        "Files": f"`{short_hash(opened.evidence.get('files'), 9)}`",
+        "Commit": _hash_or(run.git_commit, "not recorded") if run else unread,
+        "Training data": _hash_or(data, "not recorded"),
+        "DVC stage": literal(run.tags.get("dvc.stage", "")) or MISSING if run else unread,
+        "Files": _hash_or(opened.evidence.get("files"), MISSING),
     }
     st.markdown(f":small[{' · '.join(f':gray[{name}] {value}' for name, value in facts.items())}]")
+
+
+def _hash_or(value: str | None, otherwise: str) -> str:
+    return f"`{short_hash(value, 9)}`" if value else otherwise
 
 
 def history(found: Dossier) -> None:

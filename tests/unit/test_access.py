@@ -45,7 +45,7 @@ def test_without_a_grant_nothing_is_allowed(tmp_path):
     for action in Action:
         assert not decide(settings(tmp_path), KIM, action, "risk", "production").allowed
     with pytest.raises(
-        Refused, match=r"Kim has no role of risk in production; 'promote' needs admin or operator"
+        Refused, match=r"Kim has no role for risk in production; 'promote' needs admin or operator"
     ):
         require(settings(tmp_path), KIM, Action.PROMOTE, "risk", "production")
 
