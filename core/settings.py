@@ -71,6 +71,7 @@ class UserSection(_Section):
     name: str
     display_name: str = ""
     demo: bool = Field(False, description="a demo identity, marked as such in every record")
+    groups: tuple[str, ...] = Field((), description="groups of approvers that a policy may ask for")
 
 
 class GrantSection(_Section):

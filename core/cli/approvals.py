@@ -229,23 +229,6 @@ def comment(
 
 @app.command()
 @rehearsable
-def expire(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
-    """Close the requests whose date has passed, on the record; for a nightly job.
-
-    Example: python -m core approval expire
-    """
-    from core.registry.approvals import record_expired
-    from core.workspace import open_workspace
-
-    closed = record_expired(open_workspace(workspace))
-    if output is Output.JSON:
-        print_json({"expired": list(closed)})
-    else:
-        print_table(["expired"], [[request_id] for request_id in closed], output)
-
-
-@app.command()
-@rehearsable
 def withdraw(
     request_id: RequestArgument,
     reason: ReasonOption = "",

@@ -14,6 +14,7 @@ from core.cli import (
     approvals,
     audit,
     ci,
+    deadlines,
     demo,
     deployd,
     deputies,
@@ -74,6 +75,8 @@ app.command()(registry.promote)
 app.add_typer(registry.app, name="registry")
 app.command()(approvals.request_approval)
 app.command()(approvals.approve)
+approvals.app.command()(deadlines.expire)
+approvals.app.command()(deadlines.remind)
 app.add_typer(approvals.app, name="approval")
 app.add_typer(deputies.deputy, name="deputy")
 app.add_typer(deputies.review, name="review")

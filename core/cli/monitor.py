@@ -32,6 +32,8 @@ def monitor(
 ) -> None:
     """Check drift and performance of the watched models; record what is new, worse or over, and tell.
 
+    Requests that wait for half and nine tenths of their time are reminded of, those past their date closed.
+
     Exit code: 0 all OK, 3 drift or degraded, 4 inconclusive, 2 a model that no monitor watches.
 
     Example: python -m core monitor --workspace .demo --output json
@@ -69,6 +71,7 @@ def _once(ws: Workspace, names: list[str], window: str, dry_run: bool, output: O
     _print(ws, reports, recorded, output)
     if recorded is not None:
         _act(ws, recorded)
+        _remind(ws)
         _tell(ws, now)
     statuses = {report.status for report in reports}
     if statuses & {Status.DEGRADED, Status.DRIFT}:
@@ -86,6 +89,16 @@ def _act(ws: Workspace, recorded: Recorded) -> None:
     alerts, at = (*recorded.raised, *recorded.worsened), workspace_policy(ws).rollback_at
     for done in roll_back_for(ws, alerts, at, local_actor(ws.settings)):
         log(f"not rolled back: {done.what}" if isinstance(done, ModelDeskError) else done.sentence)
+
+
+def _remind(ws: Workspace) -> None:
+    """Of requests that wait for long; what has expired is closed."""
+    from core.registry.deadlines import record_expired, record_reminders
+
+    for request_id in record_expired(ws):
+        log(f"request {request_id} has expired")
+    for request_id in record_reminders(ws):
+        log(f"reminded of request {request_id}")
 
 
 def _tell(ws: Workspace, now: object) -> None:

@@ -52,11 +52,13 @@ train_seconds = "lower"
 name = "demo-reviewer"
 display_name = "Dr. Demo Reviewer"
 demo = true
+groups = ["clinical"]
 
 [[access.users]]
 name = "tomas"
 display_name = "Dr. Tomas Berg"
 demo = true
+groups = ["clinical"]
 
 [[access.users]]
 name = "mira"

@@ -147,6 +147,7 @@ def _request(request: Request, files: str) -> dict[str, Any]:
         "reason": opened.reason,
         "tier": opened.tier,
         "needs": opened.needs,
+        "groups": dict(opened.groups),
         "policy_version": opened.policy_version,
         "champion": opened.champion,
         "expires_at": instant_text(opened.expires_at),
@@ -161,6 +162,7 @@ def _request(request: Request, files: str) -> dict[str, Any]:
                 "meaning": item.event.meaning,
                 "passphrase": item.event.authenticated,
                 "deputy_for": item.event.deputy_for,
+                "groups": list(item.event.groups),
                 "covers_this_request": item.event.digest == opened.digest,
             }
             for item in request.signatures

@@ -202,6 +202,7 @@ class RequestOpened(Event):
     needs: int
     champion: int | None
     expires_at: datetime
+    groups: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +217,7 @@ class ApprovalSigned(Event):
     meaning: str
     authenticated: bool
     deputy_for: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +267,18 @@ class RequestExpired(Event):
 
     kind: ClassVar[str] = "request_expired"
     request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReminded(Event):
+    """The request still waits although ``percent`` of its time is over; ``waits_for`` are people who may sign."""
+
+    kind: ClassVar[str] = "request_reminded"
+    request_id: str
+    version: int
+    percent: int
+    expires_at: datetime
+    waits_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

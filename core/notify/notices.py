@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import quote, urlencode
 
+from core.ledger.canonical import instant
 from core.ledger.types import Record
 from core.settings import ChannelSection
 
@@ -22,6 +23,7 @@ _TITLES = {
     "changes_requested": "Changes were requested for {model}",
     "request_rejected": "The request for {model} was rejected",
     "request_expired": "The request for {model} expired",
+    "request_reminded": "{model} v{version} still waits for approval: {percent} % of its time is over",
     "commented": "A comment on the request for {model}",
     "drift_alert_raised": "{model} in {environment}: {summary}",
     "drift_alert_resolved": "{model} in {environment}: over: {summary}",
@@ -34,6 +36,7 @@ _REQUESTS = {
     "changes_requested",
     "request_rejected",
     "request_expired",
+    "request_reminded",
     "commented",
 }
 KINDS = tuple(_TITLES)
@@ -67,6 +70,8 @@ def notice_of(record: Record, base_url: str, concerns: tuple[str, ...] = ()) -> 
         body = f"For {addressed_to}. {body}"
     if about := record.payload.get("about"):
         body += f" About: {', '.join(about)}."
+    if expires_at := record.payload.get("expires_at") if record.kind == "request_reminded" else None:
+        body += f" It expires on {instant(expires_at):%Y-%m-%d %H:%M} UTC."
     if record.reason:
         body += f" Reason: {record.reason}"
     return Notice(
@@ -87,6 +92,7 @@ def _named(record: Record) -> tuple[str, ...]:
         record.payload.get("addressed_to"),
         record.payload.get("run_author"),
         record.payload.get("owner"),
+        *record.payload.get("waits_for", ()),
     )
     return tuple(name for name in names if isinstance(name, str) and name)
 

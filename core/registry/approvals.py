@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.access import DESK, Action, Actor, decide, require
+from core.access import Action, Actor, decide, require
 from core.errors import BadInput, Conflict, Refused
 from core.experiments.told import told_metrics
 from core.ledger import events as ev
@@ -21,6 +21,7 @@ from core.registry.four_eyes import check_four_eyes, may_answer, refusal_to_sign
 from core.registry.gatekeeper import check_not_archived
 from core.registry.gates import evaluate_version
 from core.registry.policy import policy_of, version_for_request
+from core.registry.quorum import groups_of
 from core.registry.requests import (
     APPROVED,
     CHANGES,
@@ -104,6 +105,7 @@ def approve(
             meaning=meaning.strip() or DEFAULT_MEANING.format(environment=opened.environment),
             authenticated=authenticate(ws, actor, passphrase, session),
             deputy_for=deputy_for,
+            groups=groups_of(ws.settings, deputy_for or actor.name),
         )
         ws.ledger.append(event, actor)
     return judge(ws, find_request(ws, request_id))
@@ -178,21 +180,6 @@ def comment(ws: Workspace, request_id: str, actor: Actor, text: str) -> Judgemen
     return judge(ws, find_request(ws, request_id))
 
 
-def record_expired(ws: Workspace) -> tuple[str, ...]:
-    """Close the requests whose date has passed, on the record; gives back their ids. The desk itself is the actor."""
-    closed = []
-    for found in ws.ledger.state().requests.values():
-        if found.closed or found.opened.expires_at > ws.ledger.now():
-            continue
-        with ws.ledger.exclusive(f"alias {found.opened.model}"):
-            request = find_request(ws, found.request_id)
-            if not request.closed:
-                event = ev.RequestExpired(**_place(request), reason="its date has passed")
-                ws.ledger.append(event, DESK, key=f"expired:{request.request_id}")
-                closed.append(request.request_id)
-    return tuple(closed)
-
-
 def override_gate(ws: Workspace, request_id: str, gate: str, actor: Actor, reason: str) -> Judgement:
     """Accept an inconclusive gate by name, with a reason; a failed one cannot be accepted."""
     _needed(reason, "An override needs a reason.", "An auditor will read it.")
@@ -231,7 +218,8 @@ def _opening(
         | {"metrics": told_metrics(facts["metrics"]), "gates": [asdict(result) for result in results]},
         policy_version=number,
         tier=tier.name if tier else "",
-        needs=tier.needs if tier else 1,
+        needs=tier.approvals if tier else 1,
+        groups=dict(tier.groups) if tier else {},
         champion=facts["champion"],
         expires_at=ws.ledger.now() + (tier.expiry if tier else _WITHOUT_POLICY),
     )

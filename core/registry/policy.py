@@ -92,6 +92,7 @@ class Tier(_Part):
     models: tuple[str, ...] = Field(min_length=1)
     environments: tuple[str, ...] = ("production",)
     needs: int = Field(1, ge=1)
+    groups: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     expires_days: float = Field(14, gt=0, le=3650)
     gates: tuple[Gate, ...] = ()
     subgroups: tuple[SubgroupGate, ...] = ()
@@ -108,6 +109,11 @@ class Tier(_Part):
         if len(set(names)) < len(names):
             raise ValueError("two gates say the same")
         return self
+
+    @property
+    def approvals(self) -> int:
+        """How many people must sign: ``needs``, or more where the groups together ask for more."""
+        return max(self.needs, sum(self.groups.values()))
 
     @property
     def expiry(self) -> timedelta:

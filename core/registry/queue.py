@@ -107,11 +107,14 @@ def _turn(ws: Workspace, found: Judgement, actor: Actor) -> tuple[Turn, str]:
         may = decide(ws.settings, actor, Action.PROMOTE, opened.model, opened.environment).allowed
         return Turn.MINE if may else Turn.OTHERS, "an operator to promote it"
     mine = refusal_to_sign(ws, request, actor) is None
-    missing = max(found.needs - found.has, 0)
-    return (
-        Turn.MINE if mine else Turn.OTHERS,
-        f"{missing} approval{'s' if missing > 1 else ''}" if missing else "somebody to accept a check",
-    )
+    return Turn.MINE if mine else Turn.OTHERS, _missing(found) or "somebody to accept a check"
+
+
+def _missing(found: Judgement) -> str:
+    """``2 approvals (clinical)``: how many are missing, and of which groups; '' when none is."""
+    missing = max(found.needs - found.has, len(found.missing))
+    of = f" ({', '.join(found.missing)})" if found.missing else ""
+    return f"{missing} approval{'s' if missing > 1 else ''}{of}" if missing else ""
 
 
 def _delta(ws: Workspace, request: Request, known: dict[tuple[str, int], Mapping[str, float]]) -> str:

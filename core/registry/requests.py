@@ -18,6 +18,7 @@ from core.ledger.canonical import digest
 from core.registry.gatekeeper import Basis
 from core.registry.plans import alias_of
 from core.registry.policy import Policy, policy_of, published_version
+from core.registry.quorum import missing_groups
 from core.tree import tree_sha256
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Judgement:
     """A request and what it is worth now. ``has`` counts people; ``reasons`` say what is missing or changed.
 
     ``unjudged`` says why it could not be told whether the request is stale, '' when it could.
+    ``missing`` are the groups of whom nobody has signed yet, each as often as the policy asks for it.
     """
 
     request: Request
@@ -52,6 +54,7 @@ class Judgement:
     has: int
     reasons: tuple[str, ...] = ()
     unjudged: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
     def request_id(self) -> str:
@@ -98,11 +101,12 @@ def judge(ws: Workspace, request: Request, *, thorough: bool = True) -> Judgemen
     opened = request.opened
     # A deputy counts as the one they stand in for: both together are one approval.
     signers = {
-        signature.event.deputy_for or signature.by.name
+        signature.event.deputy_for or signature.by.name: signature.event.groups
         for signature in request.signatures
         if signature.event.digest == opened.digest
     }
-    state, reasons = _standing(ws, request, len(signers), thorough)
+    missing = missing_groups(opened.groups, tuple(signers.values()))
+    state, reasons = _standing(ws, request, len(signers), missing, thorough)
     return Judgement(
         request=request,
         url=url_of(ws, opened.request_id),
@@ -110,6 +114,7 @@ def judge(ws: Workspace, request: Request, *, thorough: bool = True) -> Judgemen
         needs=opened.needs,
         has=len(signers),
         reasons=reasons,
+        missing=missing,
     )
 
 
@@ -230,7 +235,9 @@ def failed_gates(request: Request) -> tuple[str, ...]:
     )
 
 
-def _standing(ws: Workspace, request: Request, has: int, thorough: bool) -> tuple[str, tuple[str, ...]]:
+def _standing(
+    ws: Workspace, request: Request, has: int, missing: tuple[str, ...], thorough: bool
+) -> tuple[str, tuple[str, ...]]:
     opened = request.opened
     if request.used_by:
         return APPROVED, (f"it was used by operation {request.used_by}",)
@@ -248,6 +255,8 @@ def _standing(ws: Workspace, request: Request, has: int, thorough: bool) -> tupl
     reasons = list(failed_gates(request))
     if has < opened.needs:
         reasons.append(f"{has} of {opened.needs} approvals")
+    if missing:
+        reasons.append(f"nobody of {', '.join(missing)} has approved")
     return (OPEN, tuple(reasons)) if reasons else (APPROVED, ())
 
 

@@ -59,6 +59,8 @@ def sentence(record: Record) -> str:
             return f"Refused{place}: {event.action} of {said(event.version)} ({event.error})"
         case ev.RequestOpened() as event:
             return f"Approval requested for v{event.version}{place} ({event.needs} needed)"
+        case ev.RequestReminded() as event:
+            return f"Reminder: {event.percent} % of the time to decide about v{event.version} is over"
         case ev.ApprovalSigned() as event:
             return f"Approved v{event.version}: {event.meaning}"
         case ev.GateOverridden() as event:

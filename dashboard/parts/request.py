@@ -42,7 +42,8 @@ def headline(found: Dossier, now: datetime) -> str:
         parts.append(f"tier {literal(opened.tier)}, policy version {opened.policy_version}")
     else:
         parts.append("no policy rules this environment")
-    parts.append(f"{found.judgement.has} of {found.judgement.needs} approvals")
+    missing = f", {literal(', '.join(found.judgement.missing))} missing" if found.judgement.missing else ""
+    parts.append(f"{found.judgement.has} of {found.judgement.needs} approvals{missing}")
     return " · ".join(parts)
 
 
@@ -114,6 +115,7 @@ def signatures(found: Dossier) -> None:
         shown = mark("STALE" if stale else "APPROVED")
         proof = "passphrase checked" if item.event.authenticated else "local mode, no passphrase"
         deputy = f", for {literal(item.event.deputy_for)}" if item.event.deputy_for else ""
+        deputy += f" ({literal(', '.join(item.event.groups))})" if item.event.groups else ""
         st.markdown(
             f":small[:{shown.color}[{shown.icon} {shown.word}] **{literal(item.event.printed_name)}**{deputy} · "
             f"{moment(item.at)} · “{literal(item.event.meaning)}” · {proof}]"
