@@ -132,6 +132,11 @@ class DeploySection(_Section):
     bake_s: float = Field(5.0, ge=0, description="how long a deployment is watched after the switch")
     ports: dict[str, int] = Field(default_factory=dict, description="'model/environment' -> loopback port")
     log: PredictionLogSection = PredictionLogSection()
+    monitor_every_h: float = Field(
+        24,
+        ge=0,
+        description="deployd looks for drift each so many hours where [[monitors]] are set; 0: never",
+    )
 
 
 class FreezeWindowSection(_Section):

@@ -61,20 +61,29 @@ def request_approval(
 def approve(
     request_id: RequestArgument,
     meaning: Annotated[str, typer.Option("--meaning", help="What the signature means.")] = "",
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Allow what loading the files would run, name by name.")
+    ] = False,
     as_user: AsOption = None,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Sign a request; whoever has a passphrase is asked for it. Requester and run author cannot.
 
+    A version whose files run code when they are loaded (a pickle) is served only when the approval allows it: what it
+    would run is listed on the request's page, and by --allow-code before the signature.
+
     Example: python -m core approve req-0123456789ab --meaning "I approve release to production"
     """
+    from core.deploy.code import listed
     from core.registry import approvals
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
     actor = actor_of(ws, as_user)
-    _print(approvals.approve(ws, request_id, actor, meaning, _passphrase(ws, actor)), output)
+    code = listed(ws, request_id, log) if allow_code else ()
+    signed = approvals.approve(ws, request_id, actor, meaning, _passphrase(ws, actor), allows_code=code)
+    _print(signed, output)
 
 
 @app.command()

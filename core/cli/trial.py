@@ -9,6 +9,7 @@ import typer
 
 from core.cli.options import (
     HERE,
+    DryRunOption,
     EnvironmentOption,
     KeyOption,
     ModelArgument,
@@ -23,6 +24,7 @@ from core.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from core.deploy.release import ReleasePlan
     from core.deploy.trial import Trial
     from core.workspace import Workspace
 
@@ -60,6 +62,7 @@ def start(
     ] = False,
     idempotency_key: KeyOption = None,
     reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -71,7 +74,8 @@ def start(
     Example: python -m core trial start diagnosis-risk --version 9 --kind ab --metric brier --effect 0.01
     """
     from core.access import local_actor
-    from core.deploy import release
+    from core.deploy import release, trials
+    from core.deploy.trial_plan import start_words
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
@@ -79,6 +83,12 @@ def start(
     plan = release.plan_deploy(
         ws, model, version, environment, expects=expect_current, trial=spec, allow_code=allow_code
     )
+    if dry_run:
+        trials.check_start(ws.deployments, plan.inner, spec, local_actor(ws.settings), idempotency_key)
+        _print_start(plan, output)
+        return
+    for words in start_words(spec):
+        log(words)
     done = release.carry_out(ws, plan, local_actor(ws.settings), reason, idempotency_key)
     log(f"v{done.to_version} has {plan.trial.shares[0]} % of the traffic.")
     _print(ws, _needed(ws, model, environment), output)
@@ -111,6 +121,7 @@ def advance(
     model: ModelArgument,
     environment: EnvironmentOption = "production",
     reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -118,7 +129,7 @@ def advance(
 
     Example: python -m core trial advance diagnosis-risk --reason "looks well"
     """
-    _change("advance", model, environment, reason, workspace, output)
+    _change("advance", model, environment, reason, dry_run, workspace, output)
 
 
 @app.command("pause")
@@ -126,6 +137,7 @@ def pause(
     model: ModelArgument,
     reason: ReasonOption = "",
     environment: EnvironmentOption = "production",
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -133,7 +145,7 @@ def pause(
 
     Example: python -m core trial pause diagnosis-risk --reason "ward asks to wait"
     """
-    _change("pause", model, environment, reason, workspace, output)
+    _change("pause", model, environment, reason, dry_run, workspace, output)
 
 
 @app.command("resume")
@@ -141,6 +153,7 @@ def resume(
     model: ModelArgument,
     reason: ReasonOption = "",
     environment: EnvironmentOption = "production",
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -148,7 +161,7 @@ def resume(
 
     Example: python -m core trial resume diagnosis-risk --reason "the spike was a deployment elsewhere"
     """
-    _change("resume", model, environment, reason, workspace, output)
+    _change("resume", model, environment, reason, dry_run, workspace, output)
 
 
 @app.command("abort")
@@ -156,6 +169,7 @@ def abort(
     model: ModelArgument,
     reason: ReasonOption,
     environment: EnvironmentOption = "production",
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -163,7 +177,7 @@ def abort(
 
     Example: python -m core trial abort diagnosis-risk --reason "odd scores"
     """
-    _change("abort", model, environment, reason, workspace, output)
+    _change("abort", model, environment, reason, dry_run, workspace, output)
 
 
 @app.command("finish")
@@ -171,6 +185,7 @@ def finish(
     model: ModelArgument,
     reason: ReasonOption = "",
     environment: EnvironmentOption = "production",
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -178,7 +193,7 @@ def finish(
 
     Example: python -m core trial finish diagnosis-risk --reason "better, p = 0.003"
     """
-    _change("finish", model, environment, reason, workspace, output)
+    _change("finish", model, environment, reason, dry_run, workspace, output)
 
 
 @app.command("shadow")
@@ -187,6 +202,7 @@ def shadow(
     version: Annotated[int, typer.Option("--version", help="The candidate.")],
     last: Annotated[int, typer.Option("--last", help="How many logged requests.")] = 500,
     environment: EnvironmentOption = "production",
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -195,26 +211,39 @@ def shadow(
     Example: python -m core trial shadow diagnosis-risk --version 9 --last 500
     """
     from core.access import local_actor
-    from core.deploy.shadow import replay
+    from core.deploy.shadow import planned, replay, sentences
+    from core.privacy import shown_count
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
     key = ws.deployments.key(model, environment)
+    if dry_run:
+        plan, rows = planned(ws.deployments, key, version, local_actor(ws.settings), last=last)
+        facts = {"model": model, "environment": environment, "candidate": version, "live": plan.from_version}
+        steps = list(sentences(plan.from_version, version, len(rows)))
+        print_lines(facts | {"asked": shown_count(len(rows)), "steps": steps, "dry_run": True}, output)
+        return
     found = replay(ws.deployments, key, version, local_actor(ws.settings), last=last)
     facts = {"model": model, "environment": environment} | found.facts()
     print_lines(facts, output)
     log(found.sentence)
 
 
-def _change(verb: str, model: str, environment: str, reason: str, workspace: Any, output: Output) -> None:
+def _change(
+    verb: str, model: str, environment: str, reason: str, dry_run: bool, workspace: Any, output: Output
+) -> None:
     from core.access import local_actor
     from core.deploy import release, trials
+    from core.deploy.trial_plan import check_change, sentences
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    after = getattr(trials, verb)(
-        ws.deployments, _needed(ws, model, environment), local_actor(ws.settings), reason
-    )
+    trial, actor = _needed(ws, model, environment), local_actor(ws.settings)
+    if dry_run:
+        check_change(ws.deployments, verb, trial, actor, reason)
+        _print(ws, trial, output, {"steps": list(sentences(verb, trial)), "dry_run": True})
+        return
+    after = getattr(trials, verb)(ws.deployments, trial, actor, reason)
     _print(ws, after, output)
     for problem in release.tell(ws):
         log(f"not told yet, deployd will try again: {problem}")
@@ -257,11 +286,29 @@ def _spec(
     )
 
 
-def _print(ws: Workspace, trial: Trial, output: Output) -> None:
+def _print_start(plan: ReleasePlan, output: Output) -> None:
+    facts = {
+        "model": plan.model,
+        "environment": plan.environment,
+        "kind": str(plan.trial.kind),
+        "live": plan.from_version,
+        "candidate": plan.to_version,
+        "share": plan.trial.shares[0],
+        "next_share": next(iter(plan.trial.shares[1:]), None),
+        "blocked": plan.blocked.what if plan.blocked else None,
+        "steps": list(plan.steps),
+        "dry_run": True,
+    }
+    print_lines(facts, output)
+    if plan.blocked:
+        log(f"It would be refused: {plan.blocked.what}")
+
+
+def _print(ws: Workspace, trial: Trial, output: Output, more: dict[str, Any] | None = None) -> None:
     from core.deploy.ab_outcomes import report_facts
     from core.deploy.trials import trial_facts
 
-    facts = trial_facts(trial) | {"comparison": report_facts(ws, trial, datetime.now(UTC))}
+    facts = trial_facts(trial) | {"comparison": report_facts(ws, trial, datetime.now(UTC))} | (more or {})
     if output is Output.JSON:
         print_json(facts)
         return

@@ -109,7 +109,7 @@ def _stretch(desk: Desk, key: EndpointKey, service: Service) -> tuple[Served, Ar
 
 
 def _check_code(served: Served, artifact: Artifact, allow_code: bool) -> None:
-    check = check_serialization(inspect(artifact.directory), allow_code=allow_code)
+    check = check_serialization(inspect(artifact.directory), "an approver" if allow_code else "")
     if check.verdict is Verdict.FAIL:
         raise Failed(f"v{served.version}: {check.detail}.", "Nothing was changed.")
 

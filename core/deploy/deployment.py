@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from core.access import Actor
 from core.deploy import messages, outbox, smoke, traffic
 from core.deploy.bake import bake
+from core.deploy.code import allowed_by
 from core.deploy.desk import Desk
 from core.deploy.gates import Check, static_checks
 from core.deploy.journal import Message
+from core.deploy.serialization import Findings
 from core.deploy.steps import StepLog
 from core.deploy.types import Artifact, Endpoint, Operation, OperationState, Slot
 from core.errors import Conflict, IntegrityFailure, ModelDeskError
@@ -83,7 +85,7 @@ class Deployment:
                     artifact,
                     live.artifact if live else None,
                     max_mb=self.desk.settings.deploy.max_mb,
-                    allow_code=self.plan.allow_code,
+                    allowed_by=self._allowed_by,
                 )
             )
         with self.log.step("start") as note:
@@ -99,6 +101,10 @@ class Deployment:
                 self.desk.store.keep_golden(artifact.sha256, found.answer)
         return self.candidate
 
+    def _allowed_by(self, findings: Findings) -> str:
+        flagged = f"{self.actor.printed_name} (approver)" if self.plan.allow_code else ""
+        return allowed_by(self.basis, findings, flagged)
+
     def _all_pass(self, found: tuple[Check, ...]) -> str:
         """Log the checks, keep their sentences for the ledger, raise Failed when one says no."""
         self.checked += tuple(f"{check.name}: {check.verdict}, {check.detail}" for check in found)
@@ -107,10 +113,9 @@ class Deployment:
     def _start(self, artifact: Artifact) -> Slot:
         endpoint = self._endpoint()
         stale = endpoint.slot_of(self.plan.to_version)
-        if stale is not None and stale.name not in (endpoint.live, endpoint.previous):
-            traffic.release(self.desk, endpoint, stale)
-            endpoint = self._endpoint()
-        name = traffic.free_slot(self.desk, endpoint)
+        # A candidate that died is started again where it was: with a share of the traffic, its slot is not free.
+        again = stale is not None and stale.name not in (endpoint.live, endpoint.previous)
+        name = stale.name if again else traffic.free_slot(self.desk, endpoint)
         return traffic.start_in(self.desk, endpoint, name, self.plan.to_version, artifact)
 
     def _check_digest(self, artifact: Artifact) -> None:

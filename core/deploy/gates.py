@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,16 +29,20 @@ class Check:
 
 
 def static_checks(
-    artifact: Artifact, live: Artifact | None, *, max_mb: int, allow_code: bool
+    artifact: Artifact, live: Artifact | None, *, max_mb: int, allowed_by: Callable[[Findings], str]
 ) -> tuple[Check, ...]:
-    """Size, signature, compatibility with what is live, and what loading would run."""
+    """Size, signature, compatibility with what is live, and what loading would run.
+
+    ``allowed_by`` says who allowed what was found, '' for nobody.
+    """
     candidate = read_model_file(artifact.directory)
     now = read_model_file(live.directory) if live and live.directory.is_dir() else None
+    findings = inspect(artifact.directory)
     return (
         check_size(artifact.size_bytes, max_mb),
         check_signature(candidate),
         check_compatible(candidate, now),
-        check_serialization(inspect(artifact.directory), allow_code=allow_code),
+        check_serialization(findings, allowed_by(findings)),
     )
 
 
@@ -76,10 +81,15 @@ def check_compatible(candidate: ModelFile, live: ModelFile | None) -> Check:
     return Check(name, Verdict.PASS, "takes every request that live takes, and answers in the same types")
 
 
-def check_serialization(findings: Findings, *, allow_code: bool) -> Check:
-    """Loading must run nothing but trusted types, unless someone who may said so."""
+def check_serialization(findings: Findings, allowed_by: str) -> Check:
+    """Loading must run nothing but trusted types, unless someone who may said so (``allowed_by``, '' for nobody)."""
     if not findings.runs_code:
         return Check("serialization", Verdict.PASS, findings.sentence)
-    if allow_code:
-        return Check("serialization", Verdict.PASS, f"allowed by an approver: {findings.sentence}")
-    return Check("serialization", Verdict.FAIL, f"loading would run code: {findings.sentence}")
+    if allowed_by:
+        return Check("serialization", Verdict.PASS, f"allowed by {allowed_by}: {findings.sentence}")
+    return Check(
+        "serialization",
+        Verdict.FAIL,
+        f"loading would run code: {findings.sentence}; nobody allowed it (`approve REQUEST --allow-code`, or where "
+        "no approval is asked for `deploy --allow-code` by an approver)",
+    )

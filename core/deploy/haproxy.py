@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import uuid
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from core.deploy.paths import endpoint_id, slot_socket
+from core.deploy.paths import endpoint_id, secret, slot_socket
 from core.deploy.scoring import MARK
 from core.deploy.types import Endpoint, SlotName
 from core.errors import Unavailable
@@ -137,17 +136,7 @@ def _variables(endpoint: Endpoint) -> list[tuple[str, str]]:
 
 def own_word(folder: Path) -> str:
     """The secret by which the router knows the desk's own requests; made once per run folder, which is 0700."""
-    file = folder / "own.word"
-    if not file.exists():
-        draft = file.with_suffix(f".{uuid.uuid4().hex[:8]}.tmp")
-        draft.write_text(secrets.token_hex(16), encoding="utf-8")
-        try:
-            os.link(draft, file)
-        except FileExistsError:
-            pass  # another process was first; its word counts
-        finally:
-            draft.unlink()
-    return file.read_text(encoding="utf-8")
+    return secret(folder / "own.word", secrets.token_hex(16).encode()).decode()
 
 
 def binary() -> Path:

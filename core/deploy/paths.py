@@ -6,6 +6,8 @@ import hashlib
 import os
 import stat
 import tempfile
+import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from core.deploy.types import EndpointKey, SlotName
@@ -45,6 +47,26 @@ def state_dir(settings: Settings) -> Path:
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
     return folder
+
+
+def secret(file: Path, new: bytes) -> bytes:
+    """What a secret's file holds; ``new`` where there is none yet, whole and 0600 from its first moment.
+
+    Of processes that come at once the first counts, and all of them get what it wrote.
+    """
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        pass
+    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(new)
+    try:
+        with suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        draft.unlink()
+    return file.read_bytes()
 
 
 def endpoint_id(key: EndpointKey) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.access import Actor
 from core.deploy import outbox
 from core.deploy.trial import TrialSpec
+from core.deploy.trial_plan import start_words
 from core.deploy.types import EndpointKey, Operation
 from core.errors import BadInput, ModelDeskError
 
@@ -55,6 +56,9 @@ class ReleasePlan:
     @property
     def sentence(self) -> str:
         """The plan in one line."""
+        if self.trial:
+            beside = f"v{self.to_version} beside v{self.from_version}"
+            return f"Start the {self.trial.kind} of {self.model} in {self.environment}: {beside}"
         before = f"v{self.from_version}" if self.from_version else "nothing"
         verb = "Roll back" if self.verb == "rollback" else "Deploy"
         return f"{verb} {self.model} in {self.environment}: {before} -> v{self.to_version}"
@@ -122,7 +126,7 @@ def plan_deploy(
         environment=environment,
         from_version=plan.from_version,
         to_version=version,
-        steps=plan.steps,
+        steps=(*plan.steps, *start_words(trial)) if trial else plan.steps,
         warm=plan.warm,
         trial=trial,
         blocked=_no_right(ws, model, version, environment),

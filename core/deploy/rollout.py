@@ -117,8 +117,9 @@ def _sentences(version: int, live: int | None, environment: str, share: int, war
         )
     )
     if share < 100:
-        switch = f"Send {share} % of the traffic to v{version}; v{live} keeps the rest and stays live."
-    elif live == version:
+        switch = f"Send {share} % of the traffic to v{version}; v{live} keeps the rest, stays live and keeps its alias."
+        return (*ready, switch, "Ask the endpoint until both versions have answered; record it.")
+    if live == version:
         switch = f"v{version} is live already: it gets all traffic."
     elif live:
         switch = f"Send all traffic from v{live} to v{version}; v{live} stays warm to go back to."

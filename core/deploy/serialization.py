@@ -74,6 +74,14 @@ class Findings:
         return bool(self.pickles or self.untrusted_types or self.ships_code or self.foreign_loader)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Each thing that an approval has to name; see core/deploy/code.py."""
+        parts = [f"pickle {name}" for name in self.pickles]
+        parts += [*self.pickle_globals, *self.untrusted_types]
+        parts += ["its own Python code"] * self.ships_code
+        return (*parts, *([f"the loader {self.foreign_loader}"] * bool(self.foreign_loader)))
+
+    @property
     def sentence(self) -> str:
         """The findings for people."""
         parts = []

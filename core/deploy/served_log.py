@@ -95,9 +95,7 @@ def config_for(settings: Settings, key: EndpointKey, slot: SlotName) -> LogConfi
     if log.share == 0:
         return None
     file = paths.state_dir(settings) / "log.key"
-    if not file.exists():
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-            stream.write(secrets.token_bytes(32))
+    paths.secret(file, secrets.token_bytes(32))
     return LogConfig(
         folder=str(folder_of(settings, key)),
         name=f"{paths.endpoint_id(key)}-{slot}",

@@ -12,7 +12,7 @@ from core.deploy import model_files, served_log, traffic
 from core.deploy.deployment import Deployment
 from core.deploy.desk import Desk
 from core.deploy.journal import Intent
-from core.deploy.rollout import plan_deploy
+from core.deploy.rollout import DeployPlan, plan_deploy
 from core.deploy.types import EndpointKey, Operation, OperationKind, OperationState, Slot
 from core.errors import BadInput, ModelDeskError, NotFound, Unavailable
 from core.ledger.serving_events import ShadowReplayed
@@ -66,15 +66,7 @@ def replay(desk: Desk, key: EndpointKey, candidate: int, actor: Actor, *, last: 
     Live's traffic is not touched. Raises NotFound without logged requests, BadInput when the log lacks a column
     that the candidate needs, and what a deployment's checks raise.
     """
-    access.require(desk.settings, actor, Action.DEPLOY, key.model, key.environment)
-    if not 1 <= last <= LONGEST:
-        raise BadInput(f"{last} requests make no sense.", f"Give 1 to {LONGEST}.")
-    plan = plan_deploy(desk, key.model, candidate, key.environment)
-    if plan.from_version is None or plan.from_version == candidate:
-        raise NotFound(
-            f"There is nothing to compare v{candidate} with in {key}.", "Deploy another version first."
-        )
-    rows = _logged(desk, key, plan.from_version, last)
+    plan, rows = planned(desk, key, candidate, actor, last=last)
     operation = desk.journal.begin(
         Intent(
             key=key,
@@ -105,6 +97,30 @@ def replay(desk: Desk, key: EndpointKey, candidate: int, actor: Actor, *, last: 
     )
     desk.ws.ledger.append(event, actor)
     return found
+
+
+def planned(
+    desk: Desk, key: EndpointKey, candidate: int, actor: Actor, *, last: int = 500
+) -> tuple[DeployPlan, pd.DataFrame]:
+    """What a replay would start and what it would ask; raises as :func:`replay` does before it changes anything."""
+    access.require(desk.settings, actor, Action.DEPLOY, key.model, key.environment)
+    if not 1 <= last <= LONGEST:
+        raise BadInput(f"{last} requests make no sense.", f"Give 1 to {LONGEST}.")
+    plan = plan_deploy(desk, key.model, candidate, key.environment)
+    if plan.from_version is None or plan.from_version == candidate:
+        raise NotFound(
+            f"There is nothing to compare v{candidate} with in {key}.", "Deploy another version first."
+        )
+    return plan, _logged(desk, key, plan.from_version, last)
+
+
+def sentences(live: int | None, candidate: int, asked: int) -> tuple[str, ...]:
+    """What a replay of ``asked`` requests does."""
+    return (
+        f"v{candidate} is checked and started in a free slot without traffic, asked the last {asked} logged requests "
+        f"of v{live}, and stopped again.",
+        "Counts of alike and different answers go on the record; no row is shown.",
+    )
 
 
 def _asked(desk: Desk, deployment: Deployment, rows: pd.DataFrame, operation: Operation) -> Shadow:

@@ -20,6 +20,7 @@ from pathlib import Path
 from core.deploy import hash as tree
 from core.deploy import leftovers, outbox, paths, processes, served_log, smoke, traffic, trials
 from core.deploy.desk import Desk
+from core.deploy.lookout import Lookout
 from core.deploy.types import Endpoint, EndpointKey, Process, Slot, SlotName
 from core.deploy.witness import Witness
 from core.errors import Conflict, ModelDeskError
@@ -42,6 +43,7 @@ class Supervisor:
         self._witness = Witness(desk)
         self._told_at = 0.0
         self._pruned_on: date | None = None
+        self._lookout = Lookout(desk.settings, say)
         self.stopping = threading.Event()
 
     def run(self, *, stop_endpoints: bool = False) -> None:
@@ -57,6 +59,7 @@ class Supervisor:
             while not self.stopping.is_set():
                 self.safe_tick()
                 self.stopping.wait(TICK_S)
+            self._lookout.stop()
             if stop_endpoints and not served_before:
                 stop_endpoints_of(self._desk)
                 self._say("models and router are stopped; what was live stays recorded")
@@ -89,6 +92,7 @@ class Supervisor:
         trials.tick(self._desk, self._say, datetime.now(UTC))
         self._tell()
         self._prune(endpoints)
+        self._lookout.tick()
 
     def _busy(self) -> frozenset[EndpointKey]:
         return frozenset(operation.key for operation in self._desk.journal.running())

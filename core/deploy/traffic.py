@@ -10,7 +10,7 @@ from typing import Any
 from core.deploy import model_files
 from core.deploy.desk import Desk
 from core.deploy.types import Artifact, Endpoint, Slot, SlotName
-from core.errors import Unavailable
+from core.errors import Conflict, Unavailable
 
 VERIFY_S = 5.0
 ASK_S = 2.0
@@ -99,15 +99,21 @@ def start_in(desk: Desk, endpoint: Endpoint, name: SlotName, version: int, artif
 
 
 def free_slot(desk: Desk, endpoint: Endpoint) -> SlotName:
-    """A slot that serves nothing and backs nothing up; what it still holds is stopped."""
+    """A slot that serves nothing and backs nothing up; what it still holds is stopped.
+
+    Raises Conflict while live, the way back and a trial's candidate need all three.
+    """
     for name in SlotName:
         if endpoint.slot(name) is None:
             return name
-    name = next(
-        name
-        for name in SlotName
-        if name not in (endpoint.live, endpoint.previous) and not endpoint.weights.get(name)
-    )
+    kept = (endpoint.live, endpoint.previous)
+    unused = [name for name in SlotName if name not in kept and not endpoint.weights.get(name)]
+    if not unused:
+        raise Conflict(
+            f"All slots of {endpoint.key} are in use: a trial shares its traffic.",
+            "Finish or abort the trial first.",
+        )
+    name = unused[0]
     release(desk, endpoint, endpoint.slot(name))
     return name
 

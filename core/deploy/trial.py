@@ -141,6 +141,7 @@ class Trial:
     outcomes: OutcomeRules = OutcomeRules()
     look: Look | None = None
     message: str = ""
+    allow_code: bool = False
     ended_at: datetime | None = None
 
     @property

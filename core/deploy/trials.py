@@ -28,9 +28,10 @@ from core.deploy.trial import (
     TrialSpec,
     TrialState,
 )
+from core.deploy.trial_plan import check_change
 from core.deploy.trial_store import TrialStore
 from core.deploy.types import Endpoint, Operation, OperationKind, OperationState, SlotTraffic
-from core.errors import BadInput, Conflict, ModelDeskError, NotFound
+from core.errors import BadInput, Conflict, ModelDeskError
 from core.ledger.serving_events import TrialEnded, TrialPaused, TrialResumed, TrialStarted
 
 if TYPE_CHECKING:
@@ -49,13 +50,7 @@ def start(
     desk: Desk, plan: DeployPlan, spec: TrialSpec, actor: Actor, reason: str, key: str | None = None
 ) -> Operation:
     """Give the candidate its first share. Raises what a deployment raises; Conflict when a trial is under way."""
-    access.require(desk.settings, actor, Action.DEPLOY, plan.key.model, plan.key.environment)
-    _check(plan, spec)
-    if (running := store_of(desk).of(plan.key)) is not None and not _same(desk, running, key):
-        raise Conflict(
-            f"A {running.kind} of {plan.key} with v{running.candidate} is under way.",
-            "Finish or abort it first: `trial status` shows where it stands.",
-        )
+    check_start(desk, plan, spec, actor, key)
     trial_id = uuid.uuid4().hex[:10]
     _tell(
         desk,
@@ -68,7 +63,7 @@ def start(
             live_version=plan.from_version or 0,
             candidate=plan.to_version,
             steps=spec.shares,
-            rules=_registered(spec),
+            rules=_registered(spec) | {"allow_code": plan.allow_code},
         ),
         actor,
     )
@@ -96,9 +91,21 @@ def start(
         by=actor,
         traffic=spec.traffic,
         outcomes=spec.outcomes,
+        allow_code=plan.allow_code,
     )
     store_of(desk).add(trial)
     return done
+
+
+def check_start(desk: Desk, plan: DeployPlan, spec: TrialSpec, actor: Actor, key: str | None = None) -> None:
+    """Raise what :func:`start` would before it changes anything."""
+    access.require(desk.settings, actor, Action.DEPLOY, plan.key.model, plan.key.environment)
+    _check(plan, spec)
+    if (running := store_of(desk).of(plan.key)) is not None and not _same(desk, running, key):
+        raise Conflict(
+            f"A {running.kind} of {plan.key} with v{running.candidate} is under way.",
+            "Finish or abort it first: `trial status` shows where it stands.",
+        )
 
 
 def look_at(desk: Desk, trial: Trial, now: datetime) -> Look:
@@ -114,24 +121,22 @@ def look_at(desk: Desk, trial: Trial, now: datetime) -> Look:
 
 def advance(desk: Desk, trial: Trial, actor: Actor, reason: str = "") -> Trial:
     """The next step of the ramp. Raises Conflict on the last one, and what a deployment raises."""
+    check_change(desk, "advance", trial, actor, reason)
     share = trial.next_share
-    if share is None:
-        raise Conflict(f"{trial.share} % is the last step of the ramp.", "Finish the trial, or abort it.")
     _move(desk, trial, share, actor, reason or f"ramp: {trial.share} % to {share} %")
     return _begin_step(desk, trial, share)
 
 
 def finish(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
     """The candidate takes all traffic and becomes live; the trial ends."""
+    check_change(desk, "finish", trial, actor, reason)
     _move(desk, trial, 100, actor, reason)
     return _close(desk, trial, TrialState.FINISHED, reason, actor)
 
 
 def abort(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
     """All traffic goes back to live, the candidate is stopped, the trial ends. Needs a reason and no approval."""
-    access.require(desk.settings, actor, Action.ROLL_BACK, trial.key.model, trial.key.environment)
-    if not reason.strip():
-        raise BadInput("Say why the trial ends.", 'Add --reason "...".')
+    check_change(desk, "abort", trial, actor, reason)
     intent = Intent(
         key=trial.key, kind=OperationKind.DEPLOY, to_version=trial.live, actor=actor.name, reason=reason
     )
@@ -147,7 +152,7 @@ def abort(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
 
 def pause(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
     """The ramp stands still; the shares stay as they are."""
-    access.require(desk.settings, actor, Action.DEPLOY, trial.key.model, trial.key.environment)
+    check_change(desk, "pause", trial, actor, reason)
     after = store_of(desk).change(trial, replace(trial, state=TrialState.PAUSED, message=reason))
     _tell(desk, TrialPaused(**_place(trial), reason=reason, trial_id=trial.id), actor)
     return after
@@ -155,7 +160,7 @@ def pause(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
 
 def resume(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
     """The ramp goes on; the step begins anew, so that what made it stand still is not counted again."""
-    access.require(desk.settings, actor, Action.DEPLOY, trial.key.model, trial.key.environment)
+    check_change(desk, "resume", trial, actor, reason)
     after = _begin_step(desk, trial, trial.share)
     _tell(desk, TrialResumed(**_place(trial), reason=reason, trial_id=trial.id), actor)
     return after
@@ -222,8 +227,7 @@ def _act(desk: Desk, trial: Trial, say: Callable[[str], None], now: datetime) ->
 
 
 def _move(desk: Desk, trial: Trial, share: int, actor: Actor, reason: str) -> None:
-    if not trial.open:
-        raise NotFound("This trial is over.", "Nothing was changed.")
+    where = trial.key.model, trial.key.environment
     plan = rollout.plan_deploy(
         desk,
         trial.key.model,
@@ -231,7 +235,9 @@ def _move(desk: Desk, trial: Trial, share: int, actor: Actor, reason: str) -> No
         trial.key.environment,
         expects=trial.live,
         share=share,
-        allow_code=False,
+        # Asked again: who may not allow code can still move a candidate that runs, but not start it anew.
+        allow_code=trial.allow_code
+        and access.decide(desk.settings, actor, Action.OVERRIDE_GATE, *where).allowed,
     )
     rollout.deploy(desk, plan, actor, reason)
 

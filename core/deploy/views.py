@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.deploy.observe import observe
 from core.deploy.outbox import ALIAS
-from core.deploy.types import EndpointKey, EndpointStatus
+from core.deploy.types import EndpointKey, EndpointStatus, Health
 from core.errors import ModelDeskError
 
 if TYPE_CHECKING:
@@ -172,9 +172,11 @@ def _view(
     )
 
 
-def _most_pressing(view: EndpointView) -> tuple[bool, bool, EndpointKey]:
-    """Production first, then what serves."""
-    return view.key.environment != "production", view.live is None, view.key
+def _most_pressing(view: EndpointView) -> tuple[bool, bool, bool, bool, bool, EndpointKey]:
+    """What is down or fails over, then alerts, then what is served for real; production first, then what is live."""
+    well = view.serving is None or view.live is None or view.serving.health is Health.HEALTHY
+    quiet = (well, not view.alerts, view.serving is None)
+    return *quiet, view.key.environment != "production", view.live is None, view.key
 
 
 def _newest(ws: Workspace) -> datetime | None:

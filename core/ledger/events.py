@@ -207,7 +207,10 @@ class RequestOpened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalSigned(Event):
-    """A signature under a request: printed name, meaning, and the digest of what was signed."""
+    """A signature under a request: printed name, meaning, and the digest of what was signed.
+
+    ``allows_code`` names what loading the files may run; without it, nothing that the model's author chose.
+    """
 
     kind: ClassVar[str] = "approval_signed"
     request_id: str
@@ -218,6 +221,7 @@ class ApprovalSigned(Event):
     authenticated: bool
     deputy_for: str = ""
     groups: tuple[str, ...] = ()
+    allows_code: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

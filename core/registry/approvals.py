@@ -82,9 +82,11 @@ def approve(
     passphrase: str | None = None,
     *,
     session: SigningSession | None = None,
+    allows_code: Sequence[str] = (),
 ) -> Judgement:
     """Sign the request, by passphrase or within the actor's signing session.
 
+    ``allows_code`` names what loading the files may run (core.deploy.code finds it out).
     Raises Refused (no right, four eyes, a failed gate, the passphrase) and Conflict.
     """
     with _open(ws, request_id) as request:
@@ -92,6 +94,8 @@ def approve(
         if refusal := refusal_to_sign(ws, request, actor):
             raise refusal
         deputy_for = may_answer(ws, request, actor)
+        if allows_code:
+            require(ws.settings, actor, Action.OVERRIDE_GATE, opened.model, opened.environment)
         if failed := [gate for gate in gate_results(request) if gate["verdict"] == "FAIL"]:
             raise Refused(
                 f"Gate '{failed[0]['name']}' failed: {failed[0]['reason']}.",
@@ -106,6 +110,7 @@ def approve(
             authenticated=authenticate(ws, actor, passphrase, session),
             deputy_for=deputy_for,
             groups=groups_of(ws.settings, deputy_for or actor.name),
+            allows_code=tuple(allows_code),
         )
         ws.ledger.append(event, actor)
     return judge(ws, find_request(ws, request_id))

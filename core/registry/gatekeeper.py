@@ -22,13 +22,15 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 class Basis:
     """By what right a version goes live: ``no policy``, ``not required`` or ``approved``.
 
-    ``sha256`` is the digest of the files that were approved, '' where none are bound.
+    ``sha256`` is the digest of the files that were approved, '' where none are bound; ``allows_code`` is what
+    loading them may run.
     """
 
     name: str
     request_id: str = ""
     policy_version: int | None = None
     sha256: str = ""
+    allows_code: frozenset[str] = frozenset()
 
 
 NO_POLICY = Basis("no policy")

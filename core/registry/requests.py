@@ -6,6 +6,7 @@ ledger and from what MLflow says at the moment, so an approval never outlives th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -151,7 +152,26 @@ def approved_basis(ws: Workspace, model: str, version: int, environment: str) ->
             f"See {found.url}" + ("" if found.state in (OPEN, CHANGES) else ", or request a new approval."),
         )
     files = request.opened.evidence.get("files", "")
-    return Basis("approved", found.request_id, request.opened.policy_version, sha256=files)
+    return Basis(
+        "approved",
+        found.request_id,
+        request.opened.policy_version,
+        sha256=files,
+        allows_code=allowed_code(request),
+    )
+
+
+def allowed_code(request: Request) -> frozenset[str]:
+    """What loading the files may run: each name that as many people have signed for as the request needs."""
+    opened = request.opened
+    told = [
+        (signature.event.deputy_for or signature.by.name, name)
+        for signature in request.signatures
+        if signature.event.digest == opened.digest
+        for name in signature.event.allows_code
+    ]
+    people = Counter(name for _, name in set(told))
+    return frozenset(name for name, count in people.items() if count >= opened.needs)
 
 
 def _check_reviewed(state: State, model: str, environment: str) -> None:

@@ -60,6 +60,7 @@ evidence, decision = st.columns([8, 5], gap="small")
 with decision:
     with st.container(border=True, gap="small", key="decision"):
         parts.decision_card(found)
+    code = st.container()
     with st.container(border=True, gap="xsmall", key="lineage"):
         st.markdown("**Where it comes from**")
         parts.lineage_facts(found)
@@ -81,5 +82,8 @@ with evidence:
     with st.container(gap="xsmall", key="gates"):
         st.markdown("**Checks of the policy**")
         judged.gate_table(found.gates, opened.champion)
+if not (found.judgement.request.closed or found.judgement.request.used_by):
+    with code:  # looking into the files takes a second or two: everything else stands by then
+        parts.code_facts(found)
 show_dialog(found)
 show_pending()

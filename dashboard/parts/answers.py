@@ -57,12 +57,28 @@ def _approve(found: Dossier) -> None:
             key="approve_meaning",
             max_chars=200,
         )
+        code = _code_to_allow(found)
         passphrase_fields(_me())
         signed = st.form_submit_button("Sign approval", type="primary", icon=":material/verified:")
     if signed:
         _carry_out(
-            APPROVE, lambda me: requests.approve(_id(found), me, meaning, signing_session(me)), "Signed."
+            APPROVE,
+            lambda me: requests.approve(_id(found), me, meaning, signing_session(me), code),
+            "Signed.",
         )
+
+
+def _code_to_allow(found: Dossier) -> tuple[str, ...]:
+    """What the signature allows the files to run; nothing unless the box is ticked."""
+    told = requests.code_of(found.judgement.request.opened)
+    if isinstance(told, ModelDeskError) or not told.runs_code:
+        return ()
+    allowed = st.checkbox(
+        f"Loading this version runs code: {literal(told.sentence, 400)}. I allow that.",
+        key="approve_code",
+        help="Without it the version is approved, and not served: its check for code says no.",
+    )
+    return told.names if allowed else ()
 
 
 @st.dialog("Reject", icon=":material/cancel:", on_dismiss=dismiss)

@@ -32,7 +32,9 @@ def _deploy_dialog(waiting: Pending) -> None:
         st.error(f"{plan.blocked.what} {plan.blocked.way_out}".strip(), icon=":material/block:")
     st.text_input("Reason", key="deploy_reason", placeholder="why this version goes live")
     acted = st.button(
-        f"Deploy v{plan.to_version} to {plan.environment}",
+        f"Start the {plan.trial.kind} of v{plan.to_version}"
+        if plan.trial
+        else f"Deploy v{plan.to_version} to {plan.environment}",
         type="primary",
         key="confirm_deploy",
         disabled=plan.blocked is not None or not acknowledged,

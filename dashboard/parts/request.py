@@ -25,6 +25,7 @@ from dashboard.parts.answers import (
 from dashboard.parts.confirm import ask
 from dashboard.parts.marks import request_word, status_badge
 from dashboard.parts.text import literal, plain
+from dashboard.services import requests
 
 SHOWN_REASON = 240  # characters: six lines beside the evidence
 
@@ -120,6 +121,26 @@ def signatures(found: Dossier) -> None:
             f":small[:{shown.color}[{shown.icon} {shown.word}] **{literal(item.event.printed_name)}**{deputy} · "
             f"{moment(item.at)} · “{literal(item.event.meaning)}” · {proof}]"
         )
+
+
+def code_facts(found: Dossier) -> None:
+    """What loading the version's files would run, each name with whether the signatures allow it; nothing for none."""
+    request = found.judgement.request
+    told = requests.code_of(request.opened)
+    if isinstance(told, ModelDeskError):
+        st.caption(f"What loading the files would run is not known: {literal(told.what)}")
+        return
+    if not told.runs_code:
+        return
+    allowed = requests.allowed_code(request)
+    shown = mark("APPROVED" if allowed.issuperset(told.names) else "FAIL")
+    word = "allowed by the approval" if allowed.issuperset(told.names) else "not allowed so far"
+    with st.container(border=True, gap="xsmall", key="code"):
+        st.markdown(f"**Loading it runs code** :{shown.color}[{shown.icon} {word}]")
+        st.caption(
+            "Whoever trained it chose what runs. It is served only when an approval names all of this:"
+        )
+        st.markdown(" ".join(f"`{name}`" for name in told.names))
 
 
 def lineage_facts(found: Dossier) -> None:

@@ -40,8 +40,10 @@ def rollback_card(view: EndpointView, plan: ReleasePlan | ModelDeskError) -> Non
         if blocked is None and isinstance(plan, ReleasePlan):
             plan = _with_outside_warning(view, plan)
             served = releases.served_words(view.key.model, view.key.environment, plan.to_version)
+            ends_trial = plan.to_version == view.live
+            now = "two versions share the traffic" if ends_trial else f"{said(view.live)}{since}"
             st.markdown(
-                f"{said(view.live)}{since} → **roll back to v{plan.to_version}** ({served}; {WARMTH[plan.warm]})"
+                f"{now} → **roll back to v{plan.to_version}**{' alone' * ends_trial} ({served}; {WARMTH[plan.warm]})"
             )
             label = f"Roll back to v{plan.to_version}"
             _skipped(plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 from core.access import Action
 from core.deploy.ab_outcomes import AbReport
 from core.deploy.release import ReleasePlan
+from core.deploy.shadow import sentences as replayed
 from core.deploy.trial import (
     ArmTraffic,
     Metric,
@@ -19,6 +21,7 @@ from core.deploy.trial import (
     TrialState,
     canary,
 )
+from core.deploy.trial_plan import NEEDS, enough, sentences
 from core.deploy.views import EndpointView
 from core.errors import ModelDeskError
 from core.privacy import shown_count
@@ -29,6 +32,8 @@ from dashboard.parts.text import literal
 from dashboard.services import trials
 
 ALL, CANARY, AB = "all traffic", "a canary that ramps up", "an A/B test"
+NAMES = {TrialKind.CANARY: "Canary", TrialKind.AB: "A/B test"}
+ANY_TIME, ONCE = "at any time (always valid)", "once, at a size set now"
 
 
 def trial_section(view: EndpointView) -> None:
@@ -49,7 +54,7 @@ def trial_section(view: EndpointView) -> None:
 def _running(trial: Trial) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            f"**{trial.kind}: v{trial.candidate} has {trial.share} % of the traffic** beside v{trial.live}"
+            f"**{NAMES[trial.kind]}: v{trial.candidate} has {trial.share} % of the traffic** beside v{trial.live}"
         )
         status_badge("RUNNING" if trial.state is TrialState.RUNNING else "PAUSED", trial.message or None)
     ramp = " → ".join(f"**{s} %**" if s == trial.share else f"{s} %" for s in trial.shares)
@@ -119,28 +124,14 @@ def _compared(report: AbReport) -> None:
 
 def _actions(trial: Trial) -> None:
     model, environment = trial.key.model, trial.key.environment
-    candidate, live = f"v{trial.candidate}", f"v{trial.live}"
-    offered = [
-        (
-            "abort",
-            "Abort",
-            (f"All traffic goes back to {live}; {candidate} is stopped. Nothing is frozen.",),
-            Action.ROLL_BACK,
-        ),
-        (
-            "finish",
-            f"Finish: {candidate} takes all",
-            (f"{candidate} becomes live; {live} stays warm to go back to.",),
-            Action.DEPLOY,
-        ),
-    ]
+    candidate = f"v{trial.candidate}"
+    labels = {"abort": f"Abort the {trial.kind}", "finish": f"Finish: {candidate} takes all"}
     if trial.next_share:
-        step = (f"{candidate} gets {trial.next_share} %; who has it keeps it.",)
-        offered.insert(0, ("advance", f"Go to {trial.next_share} %", step, Action.DEPLOY))
+        labels = {"advance": f"Go to {trial.next_share} %"} | labels
     if trial.state is TrialState.PAUSED:
-        offered.append(("resume", "Resume the ramp", ("The step begins anew.",), Action.DEPLOY))
-    else:
-        offered.append(("pause", "Pause the ramp", ("The shares stay as they are.",), Action.DEPLOY))
+        labels["resume"] = "Resume the ramp"
+    elif trial.kind is TrialKind.CANARY:
+        labels["pause"] = "Pause the ramp"
     icons = {
         "advance": "trending_up",
         "abort": "undo",
@@ -149,10 +140,11 @@ def _actions(trial: Trial) -> None:
         "resume": "play_arrow",
     }
     with st.container(horizontal=True):
-        for verb, label, steps, action in offered:
-            about = Reasoned(label, steps, label, partial(trials.change, verb, model, environment))
+        for verb, label in labels.items():
+            act = partial(trials.change, verb, model, environment)
+            about = Reasoned(label, sentences(verb, trial), label, act)
             icon = f":material/{icons[verb]}:"
-            reasoned_button(label, about, action, model, environment, key=f"trial_{verb}", icon=icon)
+            reasoned_button(label, about, NEEDS[verb], model, environment, key=f"trial_{verb}", icon=icon)
 
 
 def trial_choice(model: str) -> TrialSpec | None:
@@ -168,6 +160,9 @@ def trial_choice(model: str) -> TrialSpec | None:
         "Effect of interest", 0.001, 1.0, 0.03, 0.005, format="%.3f", key=f"effect_{model}", width=150
     )
     rules = OutcomeRules(metric=metric, effect=float(effect))
+    if st.selectbox("Read", (ANY_TIME, ONCE), key=f"read_{model}", width=230) == ONCE:
+        size = st.number_input("Outcomes per version", 2, value=enough(rules), key=f"size_{model}", width=160)
+        rules = replace(rules, size=int(size))
     return TrialSpec(kind=TrialKind.AB, shares=(50,), outcomes=rules)
 
 
@@ -175,12 +170,7 @@ def shadow_button(view: EndpointView, version: int) -> None:
     """Replay logged requests to a version that has no traffic."""
     about = Reasoned(
         f"Replay requests to v{version}",
-        (
-            f"v{version} is checked and started in a free slot without traffic, asked the last 500 logged requests "
-            f"of v{view.live}, and stopped again.",
-            "Counts of alike and different answers go on the record; no row is shown.",
-            "Takes about half a minute.",
-        ),
+        (*replayed(view.live, version, 500), "Takes about half a minute."),
         f"Replay to v{version}",
         partial(trials.shadow, view.key.model, view.key.environment, version),
         needs_reason=False,

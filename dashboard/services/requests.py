@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
+from core.errors import ModelDeskError
 from core.workspace import Workspace
 from dashboard.services.frame import forget, workspace
 
 if TYPE_CHECKING:
     from core.access import Actor
     from core.compare.types import Verdict
-    from core.ledger.state import Deputy
+    from core.deploy.serialization import Findings
+    from core.ledger.events import RequestOpened
+    from core.ledger.state import Deputy, Request
     from core.ledger.types import Record
     from core.registry.dossier import Dossier, Outlook
     from core.registry.queue import Queued
@@ -113,11 +116,41 @@ def session_holds(actor: Actor, session: SigningSession | None) -> bool:
     return session is not None and session.holds(actor, workspace().ledger.now())
 
 
-def approve(request_id: str, actor: Actor, meaning: str, session: SigningSession) -> Judgement:
-    """Sign a request within a signing session."""
+def code_of(opened: RequestOpened) -> Findings | ModelDeskError:
+    """What loading the request's files would run, or why that cannot be told; looked at once for the same files."""
+    return _code_of(
+        workspace(), opened.model, opened.version, opened.environment, opened.evidence.get("files", "")
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Workspace: id})
+def _code_of(
+    ws: Workspace, model: str, version: int, environment: str, _files: str
+) -> Findings | ModelDeskError:
+    from core.deploy.code import code_of
+
+    try:
+        return code_of(ws, model, version, environment)
+    except ModelDeskError as error:
+        return error
+
+
+def allowed_code(request: Request) -> frozenset[str]:
+    """What of it the signatures allow."""
+    from core.registry.requests import allowed_code
+
+    return allowed_code(request)
+
+
+def approve(
+    request_id: str, actor: Actor, meaning: str, session: SigningSession, allows_code: Sequence[str]
+) -> Judgement:
+    """Sign a request within a signing session; ``allows_code`` names what loading its files may run."""
     from core.registry import approvals
 
-    return _written(approvals.approve(workspace(), request_id, actor, meaning, session=session))
+    return _written(
+        approvals.approve(workspace(), request_id, actor, meaning, session=session, allows_code=allows_code)
+    )
 
 
 def reject(request_id: str, actor: Actor, reason: str, session: SigningSession) -> Judgement:

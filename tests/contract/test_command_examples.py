@@ -289,12 +289,6 @@ OTHERWISE = {
     "deployd run": "it carries out what was decided before",
     "demo traffic": "it asks a model, it changes nothing",
     "lineage hash": "it fills a cache",
-    "trial start": "`deploy --canary N --dry-run` shows its plan",
-    "trial shadow": "it moves no traffic",
-    **{
-        f"trial {act}": "`trial status` shows what it would act on"
-        for act in ("advance", "pause", "resume", "abort", "finish")
-    },
 }
 
 

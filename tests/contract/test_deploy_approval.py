@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from core.deploy import smoke
+from core.deploy import code, gates, smoke
 from core.deploy.rollout import deploy, plan_deploy
+from core.deploy.serialization import Findings
+from core.deploy.smoke import Failed
 from core.deploy.types import Operation
-from core.errors import ApprovalMissing
+from core.errors import ApprovalMissing, Refused
 from core.registry import approvals
+from core.registry.gatekeeper import NO_POLICY, Basis
 from core.registry.policy import policy_of, publish
 from core.registry.signing import enrol
 from core.settings import DeploySection
@@ -52,6 +55,38 @@ def approve(ws: Workspace, version: int) -> None:
 
 def ship(ws: Workspace, version: int) -> Operation:
     return deploy(ws.deployments, plan_deploy(ws.deployments, MODEL, version, "production"), OPAL, "test")
+
+
+PICKLE = Findings(pickles=("model.pkl",), pickle_globals=("builtins.eval", "sklearn.svm.SVC"))
+
+
+def test_a_pickle_needs_an_approval_that_names_what_it_runs(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An approver's flag is not enough where two people have to stand for it; fewer names than found are none."""
+    monkeypatch.setattr(gates, "inspect", lambda folder: PICKLE)
+    monkeypatch.setattr(code, "inspect", lambda folder: PICKLE)
+    assert code.allowed_by(Basis("approved", "req-1"), PICKLE, flagged_by="Lea Lead") == ""
+    assert code.allowed_by(NO_POLICY, PICKLE, flagged_by="Lea Lead") == "Lea Lead"
+    for names, served in ((PICKLE.names[:2], False), (PICKLE.names, True)):
+        open_one = approvals.open_request(ws, MODEL, 2, "production", ADAM, "better recall")
+        approvals.withdraw(ws, open_one.request_id, ADAM, "again")
+        request = approvals.open_request(ws, MODEL, 2, "production", ADAM, "better recall").request_id
+        with pytest.raises(Refused, match="Adam"):
+            approvals.approve(ws, request, ADAM, allows_code=names)
+        approvals.approve(ws, request, LEAD, passphrase=WORDS, allows_code=names)
+        if served:
+            assert ship(ws, 2).verified and says(ws) == 2
+        else:
+            with pytest.raises(
+                Failed, match=r"pickle in model.pkl \(names builtins.eval, .*nobody allowed it"
+            ):
+                ship(ws, 2)
+    assert code.code_of(ws, MODEL, 2, "production").names == ("pickle model.pkl", *PICKLE.pickle_globals)
+    (deployed,) = [r for r in ws.ledger.records(kinds=("deployed",)) if r.payload["to_version"] == 2]
+    assert f"allowed by approval {deployed.payload['request_id']}" in " ".join(deployed.payload["steps"])
+    signed = ws.ledger.records(kinds=("approval_signed",))[-1]
+    assert signed.payload["allows_code"] == list(PICKLE.names)
 
 
 def change(ws: Workspace) -> None:

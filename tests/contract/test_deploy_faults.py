@@ -23,9 +23,11 @@ import sqlalchemy as sa
 import time_machine
 
 from core.access import local_actor
-from core.deploy import database, processes, supervisor
+from core.deploy import database, gates, processes, release, supervisor, trials
 from core.deploy.observe import observe
+from core.deploy.serialization import Findings
 from core.deploy.supervisor import Supervisor
+from core.deploy.trial import canary
 from core.deploy.types import Health, OperationState
 from core.errors import Conflict, IntegrityFailure, ModelDeskError, Refused, Unavailable
 from core.registry.freezes import lift
@@ -381,6 +383,24 @@ def test_what_was_approved_is_what_is_served(ws: Workspace) -> None:
             with pytest.raises(IntegrityFailure, match="not those that were approved"):
                 ship(ws, version)
     assert says(ws) == 2
+
+
+def test_a_candidate_that_was_allowed_to_run_code_is_started_again_for_the_next_step(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who began the trial allowed the code; the step after a crash starts the same files by the same leave."""
+    monkeypatch.setattr(gates, "inspect", lambda folder: Findings(pickles=("model.pkl",)))
+    desk, me = ws.deployments, local_actor(ws.settings)
+    plan = release.plan_deploy(ws, MODEL, 3, "production", trial=canary(10), allow_code=True)
+    release.carry_out(ws, plan, me, "tried")
+    trial = trials.store_of(desk).needed(KEY)
+    endpoint = desk.store.endpoint(KEY)
+    with pytest.raises(Conflict, match="a trial shares its traffic"):
+        ship(ws, 4, allow_code=True)
+    processes.stop(endpoint.slot_of(3).process, 0.1)
+    after = trials.advance(desk, trial, me)
+    assert after.share == 25 and desk.engine.alive(endpoint, desk.store.endpoint(KEY).slot_of(3))
+    assert not trials.abort(desk, after, me, "seen enough").open
 
 
 def test_the_unit_names_this_workspace(ws: Workspace) -> None:

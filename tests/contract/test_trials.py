@@ -269,11 +269,20 @@ def test_the_command_says_where_it_stands_and_ends_it(ws: Workspace) -> None:
     said = json.loads(command("status").stdout)
     validate("trial status", said)
     assert (said["kind"], said["share"], said["comparison"]["verdict"]) == ("A/B test", 50, "BETTER")
+    tried = json.loads(command("abort", "--reason", "seen enough", "--dry-run").stdout)
+    validate("trial abort", tried)
+    assert tried["dry_run"] and tried["state"] == "running" and "goes back to v2" in tried["steps"][0]
+    assert command("abort", "--reason", " ", "--dry-run").returncode == 2
+    assert current(ws).open, "a dry run ends nothing"
     ended = command("abort", "--reason", "seen enough")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["state"] == "aborted"
     validate("trial abort", json.loads(ended.stdout))
     assert command("abort", "--reason", "again").returncode == 2
+    planned = command("start", "--version", "2", "--kind", "ab", "--size", "100", "--dry-run")
+    validate("trial start", json.loads(planned.stdout))
+    assert "show an effect of 0.03 in 4 of 5 tests; 100 are registered." in planned.stdout
+    assert not current(ws).open and current(ws).state is TrialState.ABORTED
 
 
 def test_logged_requests_are_replayed_to_a_version_without_traffic(ws: Workspace, actor: Actor) -> None:
@@ -286,7 +295,10 @@ def test_logged_requests_are_replayed_to_a_version_without_traffic(ws: Workspace
     assert record.payload["report"]["asked"] == 100
     with pytest.raises(NotFound, match="nothing to compare"):
         replay(ws.deployments, KEY, 2, actor)
-    validate("trial shadow", json.loads(core(ws, "trial", "shadow", "--version", "1", "--last", "60").stdout))
+    for more in ((), ("--dry-run",)):
+        said = core(ws, "trial", "shadow", "--version", "1", "--last", "60", *more).stdout
+        validate("trial shadow", json.loads(said))
+    assert len(ws.ledger.records(kinds=("shadow_replayed",))) == 2
 
 
 def test_a_drill_goes_there_and_back_and_is_dated(ws: Workspace, actor: Actor) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.deploy import served_log
+from core.deploy import paths, served_log
 from core.deploy.model_files import Column
 from core.deploy.scored_rows import predictions_of, rows_of
 from core.deploy.served_log import Asked, LogConfig, ServedLog
@@ -126,3 +128,20 @@ def test_an_id_that_is_none_is_replaced() -> None:
     assert served_log.request_id_of("abc-1:2") == "abc-1:2"
     for bad in ("", "a b", "x" * 200, "a\r\nb"):
         assert served_log.request_id_of(bad) != bad
+
+
+def test_a_secret_is_made_once_by_many_and_is_never_seen_half_written(tmp_path: Path) -> None:
+    """Slots start at once: each reads the key that the log of the others is written with."""
+    file = tmp_path / "log.key"
+    barrier = threading.Barrier(8)
+
+    def make(number: int) -> bytes:
+        barrier.wait()
+        return paths.secret(file, bytes([number]) * 32)
+
+    for _ in range(40):
+        with ThreadPoolExecutor(8) as pool:
+            (found,) = set(pool.map(make, range(8)))
+        assert len(found) == 32 and file.read_bytes() == found
+        assert file.stat().st_mode & 0o777 == 0o600 and list(tmp_path.iterdir()) == [file]
+        file.unlink()
