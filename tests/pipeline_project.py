@@ -128,3 +128,35 @@ def dvc_graph(folder: Path) -> tuple[dict[str, Any], set[tuple[str, str]]]:
         stages = {stage.addressing: stage.cmd for stage in repo.index.stages}
         edges = {(before.addressing, after.addressing) for after, before in repo.index.graph.edges}
     return stages, edges
+
+
+def dvc_lock(folder: Path) -> dict[str, Any]:
+    """What DVC knows from dvc.lock: per stage whether the command changed, hashes and sizes, locked params."""
+    from dvc.dependency.param import ParamsDependency
+    from dvc.repo import Repo
+
+    with chdir(folder), Repo(str(folder)) as repo:
+        return {stage.addressing: _locked(stage, ParamsDependency) for stage in repo.index.stages}
+
+
+def _locked(stage: Any, params: type) -> dict[str, Any]:
+    items = [item for item in (*stage.deps, *stage.outs) if not isinstance(item, params)]
+    return {
+        "changed command": bool(stage.cmd_changed),
+        "items": {
+            item.def_path: (
+                item.hash_info.value,
+                (item.hash_info.name if item.protocol != "local" else item.hash_name)
+                if item.hash_info
+                else None,
+                item.meta.size,
+                item.meta.nfiles,
+            )
+            for item in items
+        },
+        "params": {
+            item.def_path: item.hash_info.value
+            for item in stage.deps
+            if isinstance(item, params) and item.hash_info.value
+        },
+    }

@@ -82,7 +82,7 @@ def _command(body: Mapping[str, Any], report: Report) -> str | tuple[str, ...] |
     cmd = body.get("cmd")
     if cmd is None or cmd == "" or cmd == []:
         report("it has no command (cmd)")
-        return None
+        return None if cmd is None else command_of(cmd)
     if not isinstance(cmd, str | list):
         report("cmd must be text or a list of texts")
     return command_of(cmd)

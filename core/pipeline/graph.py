@@ -28,6 +28,11 @@ def build_graph(root: str, stages: Sequence[Stage]) -> Graph:
     edges: dict[tuple[str, str], None] = {}
     findings = list(outs.findings())
     for stage in stages:
+        for out in stage.outs:
+            if out.path == "." or stage.file.startswith(f"{out.path}/"):
+                findings.append(
+                    _finding(stage, f"its output '{out.path}' holds {stage.file}, which defines it")
+                )
         for dep in stage.deps:
             if dep.kind is DepKind.FILE or dep.kind is DepKind.URL:
                 for upstream in outs.overlapping(dep.path):

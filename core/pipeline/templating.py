@@ -57,9 +57,8 @@ class Templates:
 
     def entries(self, name: str, definition: Mapping[str, Any]) -> Iterator[Entry]:
         """The stage or stages that ``definition`` stands for; a fault is told in the entry."""
-        if not any(word in definition for word in _GENERATORS) and not is_templated(definition):
-            body = {key: value for key, value in definition.items() if key != "vars"}
-            yield Entry(name, None, body)
+        if not any(word in definition for word in (*_GENERATORS, "vars")) and not is_templated(definition):
+            yield Entry(name, None, definition)
             return
         try:
             resolver = self._ready()
@@ -73,6 +72,14 @@ class Templates:
                 yield Entry(key, group, _guarded(lambda key=key: resolver.resolve_one(key)[key]))
             except TemplateFault as fault:
                 yield Entry(key, group, _unresolved(definition), str(fault))
+
+    def fault(self) -> str | None:
+        """What keeps params.yaml and ``vars`` from being read; DVC's words."""
+        try:
+            self._ready()
+        except TemplateFault as fault:
+            return str(fault)
+        return None
 
     def resolve(self, value: Any) -> Any:
         """A top-level item (metric, plot, artifact) resolved; raises TemplateFault."""

@@ -11,13 +11,15 @@ from typing import Any
 
 from core.pipeline.config import read_config
 from core.pipeline.dotdvc import read_data_file
-from core.pipeline.grammar import STAGE_KEYS, Place, build_stage
+from core.pipeline.grammar import DEFAULT_PARAMS, Place, build_stage
 from core.pipeline.lockfile import Lock, parse_lock
 from core.pipeline.paths import project_path
 from core.pipeline.reads import Reads, unchanged
+from core.pipeline.schema import artifact_faults, plot_faults, stage_faults
 from core.pipeline.sources import Source, SourceFault
 from core.pipeline.templating import TemplateFault, Templates, generator_fault
 from core.pipeline.types import Artifact, Finding, PlotSpec, Severity, Stage
+from core.pipeline.values import ValuesFault
 from core.pipeline.yaml12 import Document, YamlFault, load
 
 _TOP_KEYS = frozenset(["vars", "stages", "params", "metrics", "plots", "artifacts", "datasets"])
@@ -100,6 +102,7 @@ class _Reader:
         config = read_config(self._reads).get("parsing", {}) if "${" in repr(body) else {}
         templates = Templates(self._folder, body, self._reads, config)
         stages = tuple(self._stages(templates, lock))
+        self._check_context(templates)
         return Unit(
             stages=stages,
             metrics=tuple(self._files("metrics", templates)),
@@ -136,6 +139,15 @@ class _Reader:
             self._report("vars must be a list", "vars")
         return document
 
+    def _check_context(self, templates: Templates) -> None:
+        """DVC reads params.yaml and ``vars`` even where no stage uses them, and no stage where it cannot."""
+        if self._document.value.get("vars") and (fault := templates.fault()):
+            self._report(fault, "vars")
+        if self._values is not None and self._document.value:
+            values = self._values.values(posixpath.join(self._folder, DEFAULT_PARAMS))
+            if isinstance(values, ValuesFault):
+                self._report(f"{DEFAULT_PARAMS}: {values.message}")
+
     def _lock(self) -> Lock:
         if self._lock_file is None:
             return Lock({}, {})
@@ -147,15 +159,21 @@ class _Reader:
             return Lock({}, {}, (Finding(self._lock_file, None, str(fault)),))
 
     def _stages(self, templates: Templates, lock: Lock) -> Iterator[Stage]:
-        section = self._document.value.get("stages") or {}
+        section = self._document.value.get("stages", {})
         if not isinstance(section, dict):
             self._report("stages must be a mapping", "stages")
             return
         for name, definition in section.items():
-            yield from self._stage(str(name), definition, templates, lock)
+            yield from self._stage(name, definition, templates, lock)
 
-    def _stage(self, name: str, definition: Any, templates: Templates, lock: Lock) -> Iterator[Stage]:
+    def _stage(self, written: Any, definition: Any, templates: Templates, lock: Lock) -> Iterator[Stage]:
+        name = str(written)
         where = ("stages", name)
+        if "@" in name:
+            self._report(
+                f"stage '{name}': '@' may only stand in the names that foreach and matrix make", *where
+            )
+            return
         if not isinstance(definition, dict):
             self._report(f"stage '{name}': a mapping was expected", *where)
             return
@@ -163,8 +181,8 @@ class _Reader:
         if fault is not None:
             self._report(f"stage '{name}': {fault}", *where)
             return
-        for unknown in definition.keys() - STAGE_KEYS if "foreach" in definition else ():
-            self._report(f"stage '{name}': unknown key '{unknown}'", *where)
+        for fault in stage_faults(written, definition):
+            self._report(f"stage '{name}': {fault}", *where)
         place = Place(self._root, self._file, self._folder, self._document.lines.get(where))
         for entry in templates.entries(name, definition):
             if entry.fault is not None:
@@ -203,6 +221,8 @@ class _Reader:
 
     def _plots(self, templates: Templates) -> Iterator[PlotSpec]:
         for item in self._items("plots"):
+            for fault in plot_faults(item):
+                self._report(fault, "plots")
             try:
                 resolved = templates.resolve(item)
             except TemplateFault as fault:
@@ -217,6 +237,8 @@ class _Reader:
             self._report("artifacts must be a mapping", "artifacts")
             return
         for name, body in section.items():
+            for fault in artifact_faults(body):
+                self._report(f"artifact '{name}': {fault}", "artifacts", str(name))
             try:
                 key, entry = str(templates.resolve(str(name))), templates.resolve(body)
             except TemplateFault as fault:
