@@ -7,11 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.deploy import code
+from core.deploy.serialization import Findings
 from core.registry import approvals
 from core.registry.dossier import against_champion, gate_lines
-from core.registry.signing import enrol
+from core.registry.signing import enrol, is_enrolled
 from dashboard.palette import MISSING, NBSP, mark
 from tests.app.test_registry_page import visit, words
 from tests.release_workspace import MODEL, Stories, make_stories
@@ -76,10 +79,32 @@ def test_ones_own_request_shows_why_not(stories: Stories) -> None:
     assert "somebody else must decide" in said(app).replace("\\", "")
 
 
+def test_a_signature_allows_the_code_that_the_page_lists(
+    stories: Stories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pickled = Findings(pickles=("model.pkl",), pickle_globals=("builtins.eval",))
+    monkeypatch.setattr(code, "inspect", lambda folder: pickled)
+    st.cache_data.clear()
+    enrol(stories.ws, stories.me, WORDS)
+    found = stories.ask(version=2)
+    app = visit("request", id=found.request_id)
+    assert "`builtins.eval`" in words(app) and "not allowed so far" in words(app)
+    app.button(key="open_approve").click().run()
+    app.text_input(key="passphrase").set_value(WORDS)
+    app.checkbox(key="approve_code").check()
+    next(item for item in app.button if item.label == "Sign approval").click().run()
+    assert "allowed by the approval" in words(app)
+    signed = stories.ws.ledger.records(kinds=("approval_signed",))[-1].payload
+    assert signed["allows_code"] == ["pickle model.pkl", "builtins.eval"]
+    approvals.withdraw(stories.ws, found.request_id, stories.demo("chen"), "tried")
+    st.cache_data.clear()
+
+
 def test_a_wrong_passphrase_five_times_locks(stories: Stories) -> None:
     found = stories.ask(version=2)
     ws = stories.ws
-    enrol(ws, stories.me, WORDS)
+    if not is_enrolled(ws, stories.me.name):
+        enrol(ws, stories.me, WORDS)
     app = visit("request", id=found.request_id)
     for left in (4, 3, 2, 1, 0):
         app.button(key="open_approve").click().run()

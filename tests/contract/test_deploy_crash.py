@@ -18,7 +18,7 @@ from core.deploy.desk import Desk
 from core.deploy.embedded import EmbeddedEngine
 from core.deploy.journal import Journal
 from core.deploy.store import Store
-from core.deploy.supervisor import Supervisor
+from core.deploy.supervisor import Supervisor, running_pid
 from core.deploy.types import OperationState, SlotName
 from core.errors import ModelDeskError
 from core.workspace import Workspace, open_workspace
@@ -147,25 +147,39 @@ def test_the_process_that_rolls_back_is_killed(ws: Workspace, step: str) -> None
     lift(fresh, MODEL, "production", local_actor(fresh.settings), "tested")
 
 
-@pytest.mark.parametrize("victim", ["router", "live model"])
-@pytest.mark.parametrize("step", ["healthy", "decided", "switched", "verified"])
-def test_what_serves_is_killed_during_a_deployment(
+def begun_deployd(ws: Workspace) -> int:
+    """The pid of a deployd that looks after the workspace beside this process."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            Supervisor(open_workspace(ws.root).deployments, lambda said: None).run()
+        finally:
+            os._exit(1)
+    wait_until(lambda: running_pid(ws.deployments) == pid)
+    return pid
+
+
+@pytest.mark.parametrize("victim", ["router", "live model", "deployd"])
+@pytest.mark.parametrize("step", STEPS)
+def test_what_serves_or_looks_after_it_is_killed_during_a_deployment(
     ws: Workspace, versions: tuple[int, int], step: str, victim: str
 ) -> None:
     live, candidate = versions
     desk = ws.deployments
-    process = (
-        desk.engine._router_process()
-        if victim == "router"
-        else desk.store.endpoint(KEY).slot_of(live).process
-    )
-    patch = after(step, lambda: os.kill(process.pid, signal.SIGKILL))
+    pid = {
+        "router": lambda: desk.engine._router_process().pid,
+        "live model": lambda: desk.store.endpoint(KEY).slot_of(live).process.pid,
+        "deployd": lambda: begun_deployd(ws),
+    }[victim]()
+    patch = after(step, lambda: os.kill(pid, signal.SIGKILL))
     try:
         ship(ws, candidate)
     except ModelDeskError as error:
         assert "is still live" in error.what
     finally:
         patch.undo()
+        if victim == "deployd":
+            os.waitpid(pid, 0)
     supervisor = Supervisor(desk, lambda said: None)
 
     def served() -> bool:
