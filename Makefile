@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup demo serve test test-setup test-ray lint format bench screenshots clean
+.PHONY: help run setup demo serve test test-setup test-ray test-spark lint format bench screenshots clean
 
 help: ## Print every verb
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: test-setup ## Put every file into the project's style
 test-ray: test-setup $(VENV)-ray/.node ## Run the tests of the Ray engine against a local head (3 GB to install, 4 GB of memory)
 	@.ci/loopback $(BIN)/python -m pytest -n 0 -m ray tests/contract/test_deploy_engines.py
 
+test-spark: $(VENV)-spark/.engine ## Run the tests of the Spark engine in a local Spark (1 GB to install, needs Java 17)
+	@.ci/loopback $(VENV)-spark/bin/python -m pytest -n 0 -m spark tests/contract/test_drift_engines.py
+
 bench: test-setup demo ## Measure speed and memory as ratios to a peer; prints tables
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
 
@@ -58,6 +61,11 @@ $(VENV)-ray/.node: requirements-ray.txt $(VENV)/.runtime
 	$(VENV)-ray/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-ray.txt
 	@touch $@
 
-$(VENV)/.tests: tests/requirements.txt $(VENV)/.runtime
+$(VENV)-spark/.engine: requirements.txt requirements-spark.txt requirements-ibis.txt tests/requirements.txt $(VENV)/.runtime
+	$(BIN)/python -m venv $(VENV)-spark
+	$(VENV)-spark/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-spark.txt -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/.tests: tests/requirements.txt requirements-ibis.txt $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@

@@ -63,6 +63,14 @@ class MonitorSection(_Section):
     prediction: str = "prediction"
     score: str | None = "score"
     ignore: tuple[str, ...] = Field((), description="columns that are logged but are no features")
+    engine: Literal["local", "spark", "ibis"] = Field(
+        "local",
+        description="what holds predictions and reference: files here, or tables of Spark or a database",
+    )
+    connect: str | None = Field(None, repr=False, description="the database's URL, or Spark's master")
+    connect_variable: str | None = Field(
+        None, description="environment variable with the same, for a password"
+    )
 
 
 class UserSection(_Section):

@@ -13,6 +13,7 @@ from core.errors import BadInput, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from core.drift.engines.table import EngineTable
     from core.drift.types import DriftReport
 
 app = typer.Typer(help="Has the data moved, by how much, and what was not watched?", no_args_is_help=True)
@@ -29,7 +30,7 @@ def check_command(
         str,
         typer.Option(
             help="Parquet or CSV file (or folder) to compare with, dvc:HASH, or a data set that a run logged: "
-            "mlflow:NAME@DIGEST, mlflow:runs/RUN_ID."
+            "mlflow:NAME@DIGEST, mlflow:runs/RUN_ID. With --engine a table."
         ),
     ],
     current: Annotated[str, typer.Option(help="What may have moved, named in the same ways.")],
@@ -38,7 +39,13 @@ def check_command(
         list[str] | None, typer.Option(help="Only these columns (repeat it, or separate by commas).")
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="All columns but these.")] = None,
-    engine: Annotated[str, typer.Option(help="local: this machine, a column at a time.")] = "local",
+    engine: Annotated[
+        str, typer.Option(help="local: this machine. spark or ibis: there, and only aggregates leave it.")
+    ] = "local",
+    connect: Annotated[
+        str | None,
+        typer.Option(envvar="MODELDESK_CONNECT", help="ibis: the database's URL. spark: the master."),
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(help="Keep the reference's profiles here (sorted columns: keep it private)."),
@@ -63,6 +70,8 @@ def check_command(
     Exit code: 0 OK, 3 drift, 4 inconclusive, 2 bad input. Counts of 1 to 10 rows are hidden.
 
     Example: python -m core drift check --reference train.parquet --current week.parquet --output json
+
+    In a database: --engine ibis --connect postgresql://HOST/DATABASE --reference training --current predictions
     """
     from dataclasses import replace
     from datetime import UTC, datetime
@@ -72,9 +81,12 @@ def check_command(
     from core.drift.policy import load_policy
     from core.drift.present import report_json
 
-    if engine != "local":
-        raise BadInput(f"The engine '{engine}' is not part of this version.", "Use --engine local.")
-    before, now = _file(workspace, reference), _file(workspace, current)
+    if engine != "local" and (cache or classifier or mmd or target):
+        raise BadInput(
+            "--cache, --classifier, --mmd and --target need the rows on this machine.",
+            "Leave them out, or use --engine local.",
+        )
+    before, now = (_opened(workspace, name, engine, connect) for name in (reference, current))
     rules = load_policy(policy)
     rules = replace(rules, ignore=(*rules.ignore, *_names(ignore)))
     weights = _importance(before, now, target, rules.ignore) if target else None
@@ -96,7 +108,11 @@ def check_command(
     raise typer.Exit(_exit_code(report))
 
 
-def _file(workspace: Path, name: str) -> Path:
+def _opened(workspace: Path, name: str, engine: str, connect: str | None) -> Path | EngineTable:
+    if engine != "local":
+        from core.drift.engines.open import open_table
+
+        return open_table(engine, name, connect)
     from core.drift.references import is_named, reference_file
     from core.workspace import open_workspace
 
@@ -170,7 +186,10 @@ def _print(report: DriftReport, output: Output) -> None:
         for column in report.columns
     ]
     print_table(head, rows, output)
-    log(f"{report.verdict.value}: {report.reason}")
+    log(
+        f"{report.verdict.value}: {report.reason}"
+        + (f" (compared in {report.engine})" if report.engine else "")
+    )
     for finding in report.schema:
         log(f"{finding.severity.value}: {finding.message}")
     if report.classifier_auc:

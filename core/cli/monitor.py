@@ -66,7 +66,7 @@ def _once(ws: Workspace, names: list[str], window: str, dry_run: bool, output: O
     from core.drift.monitor import Status, monitor_report
 
     now = datetime.now(UTC)
-    reports = [monitor_report(ws, name, window, now) for name in names]
+    reports = [monitor_report(ws, name, window, now, ask=True) for name in names]
     recorded = None if dry_run else record_findings(ws, reports, local_actor(ws.settings))
     _print(ws, reports, recorded, output)
     if recorded is not None:

@@ -83,7 +83,8 @@ class Asked:
 def folder_of(settings: Settings, key: EndpointKey) -> Path:
     """Where an endpoint's log lies: where its monitor reads, else below the workspace's ``predictions``."""
     for monitor in settings.monitors:
-        if (monitor.model, monitor.environment) == (key.model, key.environment):
+        here = monitor.engine == "local"
+        if here and (monitor.model, monitor.environment) == (key.model, key.environment):
             return settings.path(monitor.predictions)
     safe = re.sub(r"[^\w.-]", "_", key.model)
     return settings.root / "predictions" / f"{safe}-{paths.endpoint_id(key)}"

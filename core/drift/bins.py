@@ -20,8 +20,19 @@ class Bins:
         """How many of the ascending ``values`` fall into each bin, leftmost first."""
         left = np.searchsorted(values, self.cuts, side="left")
         right = np.searchsorted(values, self.cuts, side="right")
-        places = np.where(self.after, right, left)
-        return np.diff(np.concatenate([[0], places, [len(values)]]))
+        return self.between(left, right, len(values))
+
+    def between(self, below: np.ndarray, upto: np.ndarray, rows: int) -> np.ndarray:
+        """The same from how many of ``rows`` values lie below each cut, and how many not above it."""
+        places = np.where(self.after, upto, below)
+        return np.diff(np.concatenate([[0], places, [rows]]))
+
+
+def quantile_places(rows: int, bins: int = DEFAULT_BINS) -> np.ndarray:
+    """The places (from 0) of the inner quantiles among ``rows`` ascending values; none without rows."""
+    if rows == 0:
+        return np.empty(0, dtype=np.int64)
+    return np.minimum((np.arange(1, bins) * rows) // bins, rows - 1)
 
 
 def quantile_bins(reference: np.ndarray, bins: int = DEFAULT_BINS) -> Bins:
@@ -30,13 +41,14 @@ def quantile_bins(reference: np.ndarray, bins: int = DEFAULT_BINS) -> Bins:
     A value that holds a bin's worth of rows or more (an atom: a zero, a default) gets a bin of its own; else
     a change in how often it occurs would move whole quantiles. Outliers cannot stretch quantile bins.
     """
-    n = len(reference)
-    if n == 0:
-        return Bins(np.empty(0), np.empty(0, dtype=bool))
-    places = np.minimum((np.arange(1, bins) * n) // bins, n - 1)
-    edges = np.unique(reference[places])
+    edges = np.unique(reference[quantile_places(len(reference), bins)])
     held = np.searchsorted(reference, edges, side="right") - np.searchsorted(reference, edges, side="left")
-    atoms = edges[held * bins >= n]
+    return bins_at(edges, held, len(reference), bins)
+
+
+def bins_at(edges: np.ndarray, held: np.ndarray, rows: int, bins: int = DEFAULT_BINS) -> Bins:
+    """The bins between the ascending ``edges`` of which each is the value of ``held`` of the ``rows``."""
+    atoms = edges[held * bins >= rows]
     cuts = np.concatenate([edges, atoms])
     after = np.concatenate([np.ones(len(edges), dtype=bool), np.zeros(len(atoms), dtype=bool)])
     order = np.lexsort((after, cuts))

@@ -37,7 +37,7 @@ def check(
     cache: ProfileCache | None = None,
     now: datetime | None = None,
 ) -> DriftReport:
-    """Compare ``current`` with ``reference`` (paths, pyarrow tables, data frames or sources).
+    """Compare ``current`` with ``reference`` (paths, pyarrow tables, data frames, sources, or two tables of an engine).
 
     One column is read at a time; what goes wrong in one column is said there and costs no other. ``columns``
     limits the check to those names; ``importance`` (column -> share of the model's importance) weighs them;
@@ -45,11 +45,16 @@ def check(
     Raises BadInput for a file that cannot be read or a column that neither side has.
     """
     left, right = open_source(reference), open_source(current)
+    engine = _engine(left, right)
     wanted = _wanted(left, right, policy, columns)
     evidence, broken, hashes = [], [], RowHashes(right.rows)
     for name in wanted:
         if name in left.names and name in right.names:
-            found = _examine(left, right, name, policy, cache, now, hashes)
+            found = (
+                _ask(left, right, name, policy, now)
+                if engine
+                else _examine(left, right, name, policy, cache, now, hashes)
+            )
             (evidence if isinstance(found, Evidence) else broken).append(found)
     compared = {report.name: report for report in (*judge(evidence, policy), *broken)}
     absent = {name: _one_sided(left, right, name) for name in wanted if name not in compared}
@@ -60,7 +65,30 @@ def check(
         for found in (compared.get(name) or absent[name],)
     )
     findings = left.findings + right.findings + _schema(reports) + hashes.findings()
-    return _whole(left, right, reports, findings, policy, weights)
+    return replace(_whole(left, right, reports, findings, policy, weights), engine=engine)
+
+
+def _engine(left: Source, right: Source) -> str | None:
+    """The engine that holds both tables, None for this machine. Raises BadInput for tables in two places."""
+    engines = {getattr(side, "engine", None) for side in (left, right)}
+    if len(engines) > 1:
+        raise BadInput(
+            "One table is in an engine, the other is not.", "Name two tables of one engine, or two files."
+        )
+    return engines.pop()
+
+
+def _ask(
+    left: Source, right: Source, name: str, policy: Policy, now: datetime | None
+) -> Evidence | ColumnReport:
+    """The evidence on a column whose rows stay in their engine."""
+    from core.drift.engines.columns import Pair
+    from core.drift.engines.table import EngineFailed
+
+    try:
+        return Pair(left, right, name).examine(policy.kinds.get(name), now)
+    except EngineFailed as error:
+        return _not_tested(name, error.what)
 
 
 def _wanted(left: Source, right: Source, policy: Policy, columns: Collection[str] | None) -> tuple[str, ...]:
@@ -99,8 +127,11 @@ def _examine(
         )
     except (pa.ArrowException, ValueError, TypeError, ArithmeticError, OSError) as error:
         # The message may quote a value, so only its type is told.
-        reason = f"the column could not be read ({type(error).__name__})"
-        return ColumnReport(name=name, kind=ColumnKind.UNSUPPORTED, verdict=Verdict.NOT_TESTED, reason=reason)
+        return _not_tested(name, f"the column could not be read ({type(error).__name__})")
+
+
+def _not_tested(name: str, reason: str) -> ColumnReport:
+    return ColumnReport(name=name, kind=ColumnKind.UNSUPPORTED, verdict=Verdict.NOT_TESTED, reason=reason)
 
 
 def reference_profile(

@@ -18,7 +18,7 @@ from core.drift.statistics.proportions import two_proportions
 from core.drift.statistics.psi import noise_floor, psi
 from core.drift.statistics.total_variation import l_infinity, total_variation
 from core.drift.statistics.wasserstein import normed
-from core.drift.types import ColumnKind, Level, Quality, Statistics
+from core.drift.types import ColumnKind, Level, Quality, Statistics, TestResult
 from core.privacy import SMALLEST
 
 SMALL_CELL = SMALLEST - 1
@@ -39,29 +39,44 @@ def statistics(reference: Profile, current: Profile) -> Statistics:
 def _ordered(reference: Profile, current: Profile) -> Statistics:
     finite = reference.finite, current.finite
     bins = quantile_bins(finite[0])
-    p, q = bins.counts(reference.values), bins.counts(current.values)
-    with_missing = _with_missing(p, q, reference, current)
-    few = _few_values(reference.values, current.values)
-    index, floor = _psi(*with_missing)
+    return ordered_statistics(
+        ks_test(reference.values, current.values),
+        (bins.counts(reference.values), bins.counts(current.values)),
+        _few_values(reference.values, current.values),
+        (reference.missing, current.missing),
+        normed(*finite, reference.sums),
+    )
+
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def ordered_statistics(
+    ks: TestResult, parts: Pair, few: Pair | None, missing: tuple[int, int], wasserstein: float | None
+) -> Statistics:
+    """The statistics of numbers from the rows per quantile bin and, where values are few, per value."""
+    index, floor = _psi(*_with_missing(*parts, *missing))
     return Statistics(
-        ks=ks_test(reference.values, current.values),
+        ks=ks,
         chi2=chi_square(*few) if few else None,
         psi=index,
         psi_noise_floor=floor,
-        jensen_shannon=jensen_shannon(p, q),
-        hellinger=hellinger(p, q),
-        wasserstein_normed=normed(*finite, reference.sums),
+        jensen_shannon=jensen_shannon(*parts),
+        hellinger=hellinger(*parts),
+        wasserstein_normed=wasserstein,
         total_variation=total_variation(*few) if few else None,
         l_infinity=l_infinity(*few) if few else None,
     )
 
 
-def _few_values(reference: np.ndarray, current: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Counts per value when both hold few different ones (2 to 10 in the reference, 20 in all)."""
-    jumps = int(np.count_nonzero(reference[1:] != reference[:-1]))
-    if not 1 <= jumps < FEW_VALUES:
-        return None
-    if np.count_nonzero(current[1:] != current[:-1]) >= 2 * FEW_VALUES:
+def are_few(reference: int, current: int) -> bool:
+    """Whether so many different values are tested one by one (2 to 10 in the reference, at most 20 in current)."""
+    return 2 <= reference <= FEW_VALUES and current <= 2 * FEW_VALUES
+
+
+def _few_values(reference: np.ndarray, current: np.ndarray) -> Pair | None:
+    """Rows per value when both hold few different ones."""
+    if not are_few(*(1 + int(np.count_nonzero(side[1:] != side[:-1])) for side in (reference, current))):
         return None
     values = np.union1d(reference, current)
     return tuple(
@@ -72,7 +87,7 @@ def _few_values(reference: np.ndarray, current: np.ndarray) -> tuple[np.ndarray,
 
 def _by_level(reference: Profile, current: Profile) -> Statistics:
     _, p, q = level_counts((reference.levels, reference.counts), (current.levels, current.counts))
-    index, floor = _psi(*_with_missing(p, q, reference, current))
+    index, floor = _psi(*_with_missing(p, q, reference.missing, current.missing))
     return Statistics(
         chi2=chi_square(p, q),
         psi=index,
@@ -84,12 +99,8 @@ def _by_level(reference: Profile, current: Profile) -> Statistics:
     )
 
 
-def _with_missing(
-    p: np.ndarray, q: np.ndarray, reference: Profile, current: Profile
-) -> tuple[np.ndarray, np.ndarray]:
-    if reference.missing + current.missing == 0:
-        return p, q
-    return np.append(p, reference.missing), np.append(q, current.missing)
+def _with_missing(p: np.ndarray, q: np.ndarray, reference: int, current: int) -> Pair:
+    return (p, q) if reference + current == 0 else (np.append(p, reference), np.append(q, current))
 
 
 def _psi(p: np.ndarray, q: np.ndarray) -> tuple[float, float]:

@@ -52,7 +52,7 @@ def _codes(column: pa.ChunkedArray) -> np.ndarray | None:
     if t.is_floating(column.type) or t.is_integer(column.type):
         numbers = column.cast(pa.float64(), safe=False)
         return doubles(numbers.fill_null(math.nan) if numbers.null_count else numbers).view(np.uint64)
-    if t.is_nested(column.type) or t.is_null(column.type):
+    if not len(column) or t.is_nested(column.type) or t.is_null(column.type):
         return None
     if not t.is_dictionary(column.type):
         column = column.dictionary_encode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,20 +37,27 @@ class Kept:
 
     def get(self, kind: type[T], key: str, make: Callable[[], T]) -> T:
         """The report kept under ``key``, else what ``make`` gives, which is then kept."""
-        file = self.folder / f"{key}.json"
+        found = self.read(kind, key)
+        if found is None:
+            found = make()
+            with suppress(OSError):  # a folder that cannot be written to only makes the next look slower
+                self.write(key, found)
+        return found
+
+    def read(self, kind: type[T], key: str) -> T | None:
+        """The report kept under ``key``; None when it is absent, of an older version, or cut short by a crash."""
         try:
-            return _adapter(kind).validate_python(json.loads(file.read_text(encoding="utf-8")))
+            text = (self.folder / f"{key}.json").read_text(encoding="utf-8")
+            return _adapter(kind).validate_python(json.loads(text))
         except (OSError, ValueError):
-            pass  # absent, of an older version, or cut short by a crash: make it again
-        made = make()
-        text = json.dumps(_adapter(kind).dump_python(made, mode="json"))
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with replacing(file) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-        except OSError:
-            pass  # a folder that cannot be written to only makes the next look slower
-        return made
+            return None
+
+    def write(self, key: str, report: object) -> None:
+        """Keep ``report`` under ``key``; raises OSError."""
+        text = json.dumps(_adapter(type(report)).dump_python(report, mode="json"))
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replacing(self.folder / f"{key}.json") as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 @cache

@@ -66,9 +66,14 @@ def numeric_kind(name: str, *, rows: int, distinct: int, whole: bool, counts_up:
     if distinct == 1:
         return ColumnKind.CONSTANT
     many = rows >= _MIN_ROWS_FOR_ID and distinct > 0.9 * rows
-    if whole and many and (counts_up or _ID_NAME.search(name)):
+    if whole and many and (counts_up or is_named_like_id(name)):
         return ColumnKind.IDENTIFIER
     return ColumnKind.NUMERIC
+
+
+def is_named_like_id(name: str) -> bool:
+    """Whether a column of integers with this name may be an identifier."""
+    return _ID_NAME.search(name) is not None
 
 
 def text_kind(*, rows: int, distinct: int, words: float) -> ColumnKind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,19 @@ from core.drift.degradation import Alert, still_down
 from core.drift.metrics import HEADLINE
 from core.drift.performance import PerformanceReport, performance
 from core.drift.types import DriftReport, Severity, Verdict
-from core.drift.watched import Watched, drift_of, labels_of, log_columns, monitored, open_watched
+from core.drift.watched import (
+    Watched,
+    drift_of,
+    labels_of,
+    log_columns,
+    monitored,
+    open_watched,
+    watched_policy,
+)
 from core.errors import ModelDeskError
 
 if TYPE_CHECKING:
+    from core.settings import MonitorSection
     from core.workspace import Workspace
 
 MUCH_IMPORTANCE = 0.5
@@ -81,11 +90,18 @@ def performance_of(
 
 
 def monitor_report(
-    ws: Workspace, model: str, window: str = "day", now: datetime | None = None, at: str | None = None
+    ws: Workspace,
+    model: str,
+    window: str = "day",
+    now: datetime | None = None,
+    at: str | None = None,
+    *,
+    ask: bool = False,
 ) -> MonitorReport:
     """The state of one model in one word and one sentence; a file that cannot be read is INCONCLUSIVE.
 
-    ``at`` is the name of the window to compare, else the last one with enough rows.
+    ``at`` is the name of the window to compare, else the last one with enough rows. A model whose tables are in an
+    engine is shown as it was kept, unless the engine is to be ``ask``-ed now.
     """
     section = monitored(ws).get(model)
     if section is None:
@@ -95,6 +111,8 @@ def monitor_report(
             status=Status.NOT_MONITORED,
             reason="no [[monitors]] section names this model",
         )
+    if section.engine != "local":
+        return _in_engine(ws, section, window, at, now if ask else None)
     try:
         watched = open_watched(ws, model, window)
         chosen = watched.window(at)
@@ -115,6 +133,36 @@ def monitor_report(
         drift=drift,
         performance=measured,
         down=down,
+    )
+
+
+def _in_engine(
+    ws: Workspace, section: MonitorSection, window: str, at: str | None, now: datetime | None
+) -> MonitorReport:
+    """The same of tables in an engine: compared ``now``, else what the last run of ``monitor`` kept."""
+    from core.drift.engines.watched import kept_look, look
+
+    bare = MonitorReport(
+        model=section.model, environment=section.environment, status=Status.INCONCLUSIVE,
+        reason=f"not compared yet by this {window}; run `python -m core monitor --window {window}`",
+    )  # fmt: skip
+    try:
+        if now is None:
+            found = kept_look(ws, section, window)
+        else:
+            at, found = look(ws, section, watched_policy(ws, section), window, now, at)
+    except ModelDeskError as error:
+        return replace(bare, reason=error.what)
+    if found is None:
+        return bare
+    shown = next((part for part in found.windows if part.name == at), found.windows[-1])
+    status, drift = Status(shown.report.verdict.value), shown.report
+    return replace(
+        bare,
+        status=status,
+        reason=f"{drift.reason} (compared in {drift.engine})",
+        window=shown.name,
+        drift=drift,
     )
 
 

@@ -19,6 +19,7 @@ def report_json(report: DriftReport) -> dict[str, Any]:
         "verdict": report.verdict.value,
         "reason": report.reason,
         "policy": report.policy,
+        "engine": report.engine or "local",
         "rows": {"reference": count(report.rows_reference), "current": count(report.rows_current)},
         "drifted_share": report.drifted_share,
         "weighted_share": report.weighted_share,

@@ -224,6 +224,11 @@ def _iso_times(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     return None
 
 
+def holds_iso_times(column: pa.ChunkedArray) -> bool:
+    """Whether a column of text holds times in ISO 8601 alone."""
+    return _iso_times(column) is not None
+
+
 def _casts(column: pa.ChunkedArray, kind: pa.DataType) -> bool:
     import pyarrow as pa
 
@@ -241,19 +246,22 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _value_counts(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct values as text and their counts; integers and whole doubles both read '1'."""
+    """Distinct values as text and their counts."""
+    found = column.drop_null().value_counts()
+    counts = found.field("counts").to_numpy(zero_copy_only=False)
+    return level_names(found.field("values")), counts.astype(np.int64)
+
+
+def level_names(values: pa.Array) -> np.ndarray:
+    """Distinct values as text; integers and whole doubles both read '1'."""
     import pyarrow as pa
 
-    found = column.drop_null().value_counts()
-    values, counts = found.field("values"), found.field("counts").to_numpy(zero_copy_only=False)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if family(values.type) is Family.NUMBER:
         numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        names = np.array([repr(int(v)) if v.is_integer() else repr(float(v)) for v in numbers], dtype=object)
-    else:
-        names = np.array(values.cast(pa.string()).to_pylist(), dtype=object)
-    return names, counts.astype(np.int64)
+        return np.array([repr(int(v)) if v.is_integer() else repr(float(v)) for v in numbers], dtype=object)
+    return np.array(values.cast(pa.string()).to_pylist(), dtype=object)
 
 
 def _levels(name: str, column: pa.ChunkedArray, kind: ColumnKind) -> Profile:

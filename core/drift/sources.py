@@ -212,7 +212,7 @@ def open_source(data: Any) -> Source:
         return TableSource(data)
     if isinstance(data, str | Path):
         return _open_path(Path(data))
-    if hasattr(data, "names") and hasattr(data, "column"):
+    if hasattr(data, "names") and hasattr(data, "type_of"):
         return data
     return TableSource(pa.Table.from_pandas(data, preserve_index=False))
 

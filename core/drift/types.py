@@ -148,7 +148,10 @@ class SchemaFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftReport:
-    """The whole check. ``drifted_share`` counts drifted columns among the tested ones."""
+    """The whole check. ``drifted_share`` counts drifted columns among the tested ones.
+
+    ``engine`` compared the tables where they are; None for this machine.
+    """
 
     verdict: Verdict
     reason: str
@@ -162,6 +165,7 @@ class DriftReport:
     classifier_auc: tuple[float, float, float] | None = None
     mmd: TestResult | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
+    engine: str | None = None
 
     def column(self, name: str) -> ColumnReport:
         """The report on column ``name``; raises KeyError."""

@@ -80,12 +80,16 @@ def open_watched(ws: Workspace, model: str, window: str = "day") -> Watched:
     section = monitored(ws).get(model)
     if section is None:
         raise NotFound(f"No monitor watches '{model}'.", "Add a [[monitors]] section to modeldesk.toml.")
+    if section.engine != "local":
+        raise BadInput(
+            f"The log of '{model}' is a table of an engine ({section.engine}).", "Its rows stay there."
+        )
     log = Remembering(open_source(ws.settings.path(section.predictions)))
     windows = cut(window, times_of(log, section.timestamp), log.rows)
     reference = open_reference(ws, section, log, windows)
     folder = ws.root / ".modeldesk"
     return Watched(
-        ws, section, _policy(ws, section), reference, log, windows,
+        ws, section, watched_policy(ws, section), reference, log, windows,
         ProfileCache(folder / "profiles"), Kept(folder / "reports"),
     )  # fmt: skip
 
@@ -96,7 +100,7 @@ def workspace_policy(ws: Workspace) -> Policy:
     return load_policy(str(file)) if file.is_file() else DEFAULT
 
 
-def _policy(ws: Workspace, section: MonitorSection) -> Policy:
+def watched_policy(ws: Workspace, section: MonitorSection) -> Policy:
     """The workspace's policy, leaving out what the log holds beside features."""
     aside = (
         section.request_id, section.timestamp, section.label, section.prediction, section.score or "",

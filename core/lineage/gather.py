@@ -107,6 +107,8 @@ def _served(ws: Workspace, notes: list[str]) -> tuple[DeploymentRecord, ...]:
 
 def _logs(settings: Settings) -> Iterable[PredictionLogRecord]:
     for monitor in settings.monitors:
+        if monitor.engine != "local":
+            continue  # a table, not a path
         path = monitor.predictions.as_posix()
         yield PredictionLogRecord(model=monitor.model, environment=monitor.environment, path=path)
 

@@ -66,8 +66,12 @@ if report.drift is None:
     st.stop()
 
 measured = report.performance
-metrics = sorted({name for part in measured.windows for name in (*part.metrics, *part.estimated)})
-if not metrics:
+measured = report.performance
+seen = measured.windows if measured else ()
+metrics = sorted({name for part in seen for name in (*part.metrics, *part.estimated)})
+if measured is None:
+    parts.engine_note(report, monitors.asked_at(model, window))
+elif not metrics:
     st.header("Performance over time", anchor=False)
     empty_state("No labels and no scores yet", "Performance appears here when labels arrive.")
 else:
@@ -100,11 +104,14 @@ if any(start for _, start in began):
 
 st.header(f"{report.window} against the training data", anchor=False)
 st.caption(f"{report.drift.verdict.value}: {report.drift.reason}.")
-known = monitors.importance(model, window, report.window)
+known = None if report.drift.engine else monitors.importance(model, window, report.window)
 if known is not None:
     st.caption(known.sentence)
-tabs = st.tabs(["Column", "All columns", "Quality", "Segments", "Predictions", "Whole rows", "Export"])
-with tabs[0]:
+titles = ["Column", "All columns", "Quality", "Segments", "Predictions", "Whole rows", "Export"]
+if report.drift.engine:
+    titles = ["Column", "All columns", "Quality", "Export"]  # the others look at rows
+tabs = dict(zip(titles, st.tabs(titles), strict=True))
+with tabs["Column"]:
     others = [column.name for column in report.drift.columns if column.name not in alarmed]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Column", [*alarmed, *others], key="column", bind="query-params", width=320)
@@ -119,17 +126,18 @@ with tabs[0]:
                 query_params={"focus": data.id, "impact": "true"},
             )
     parts.column_detail(model, window, report.window, report.drift.column(chosen), windows, palette)
-with tabs[1]:
+with tabs["All columns"]:
     parts.column_table(report)
-with tabs[2]:
+with tabs["Quality"]:
     parts.quality_tab(report)
-with tabs[3]:
-    parts.segments_tab(model, window, report.window)
-with tabs[4]:
-    parts.predictions_tab(model, window, report.window)
-with tabs[5]:
-    parts.whole_rows_tab(model, window, report.window)
-with tabs[6], st.container(horizontal=True):
+if "Segments" in tabs:
+    with tabs["Segments"]:
+        parts.segments_tab(model, window, report.window)
+    with tabs["Predictions"]:
+        parts.predictions_tab(model, window, report.window)
+    with tabs["Whole rows"]:
+        parts.whole_rows_tab(model, window, report.window)
+with tabs["Export"], st.container(horizontal=True):
     contents = Contents(report, windows, monitors.timeline(model), tuple(alert.event for alert in alerts))
     stem = f"drift-{quote(model, safe='')}-{report.window}"
     for label, make, suffix, kind in (

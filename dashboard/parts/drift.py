@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 import streamlit as st
 
@@ -26,6 +28,16 @@ def headline(report: MonitorReport) -> None:
     """One line per model: the word, the name, the reason."""
     where = f" in {report.environment}" if report.environment else ""
     st.markdown(f"{inline_badge(report.status.value)} **{report.model}**{where}: {report.reason}")
+
+
+def engine_note(report: MonitorReport, asked_at: datetime | None) -> None:
+    """Where the tables are that were compared, when, and what cannot be shown of them therefore."""
+    when = f" on {asked_at:%Y-%m-%d %H:%M} UTC" if asked_at else ""
+    st.info(
+        f"Compared inside **{report.drift.engine}** by the last run of `monitor`{when}: its rows stayed there, only "
+        "counts came here. Performance, importance, segments and the picture of a column need the rows.",
+        icon=":material/database:",
+    )
 
 
 def column_table(report: MonitorReport) -> None:

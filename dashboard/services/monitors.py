@@ -26,11 +26,29 @@ if TYPE_CHECKING:
     from core.drift.whole_rows import WholeRows
     from core.ledger.state import OpenAlert
     from core.lineage.types import Graph, Node
+    from core.settings import MonitorSection
 
 
 def monitored_models() -> tuple[str, ...]:
     """Models that a monitor of the settings watches."""
     return tuple(section.model for section in workspace().settings.monitors)
+
+
+def _section(model: str) -> MonitorSection:
+    return next(section for section in workspace().settings.monitors if section.model == model)
+
+
+def is_in_engine(model: str) -> bool:
+    """Whether a watched model's tables are in Spark or a database, so that its rows cannot be looked at here."""
+    return _section(model).engine != "local"
+
+
+def asked_at(model: str, window: str) -> datetime | None:
+    """When ``monitor`` last asked the engine that holds a watched model's tables."""
+    from core.drift.engines.watched import kept_look
+
+    kept = kept_look(workspace(), _section(model), window)
+    return kept.asked_at if kept else None
 
 
 def unmonitored_models() -> tuple[str, ...]:
@@ -49,6 +67,10 @@ def _unmonitored_models(ws: Workspace) -> tuple[str, ...]:
 
 def monitor_report(model: str, window: str, at: str | None = None) -> MonitorReport:
     """The state of a watched model: one window (the last, if none is named), and its performance by window."""
+    if is_in_engine(model):
+        from core.drift.monitor import monitor_report
+
+        return monitor_report(workspace(), model, window, at=at)  # what `monitor` kept a moment ago, too
     return _monitor_report(workspace(), model, window, at)
 
 
@@ -69,7 +91,12 @@ def _watched(ws: Workspace, model: str, window: str) -> Watched:
 
 
 def drift_trend(model: str, window: str) -> tuple[TrendWindow, ...]:
-    """Every window of a watched model against its training data."""
+    """Every window of a watched model against its training data; in an engine those that were asked for."""
+    if is_in_engine(model):
+        from core.drift.engines.watched import kept_look
+
+        kept = kept_look(workspace(), _section(model), window)
+        return kept.windows if kept else ()
     return _drift_trend(workspace(), model, window)
 
 
@@ -81,7 +108,9 @@ def _drift_trend(ws: Workspace, model: str, window: str) -> tuple[TrendWindow, .
 
 
 def column_shape(model: str, window: str, name: str, column: str) -> NumericShape | LevelShape | None:
-    """How a column is distributed in the training data and in the window called ``name``."""
+    """How a column is distributed in the training data and in the window called ``name``; None inside an engine."""
+    if is_in_engine(model):
+        return None
     return _column_shape(workspace(), model, window, name, column)
 
 
@@ -110,6 +139,8 @@ def _moved_parts(ws: Workspace, model: str, window: str, name: str, column: str)
 
 def window_names(model: str, window: str) -> tuple[str, ...]:
     """The windows of a watched model's log, newest first; none while its files cannot be read."""
+    if is_in_engine(model):
+        return tuple(part.name for part in reversed(drift_trend(model, window)))
     try:
         return tuple(part.name for part in reversed(_watched(workspace(), model, window).windows))
     except ModelDeskError:

@@ -66,13 +66,12 @@ def _widest(places: np.ndarray, below: np.ndarray, upto: np.ndarray, n: int, m: 
     return max(int((steps + n - upto * m).max()), int((below * m - steps).max()))
 
 
-def pvalue(reference: np.ndarray, current: np.ndarray, d: float) -> tuple[float, str]:
-    """SciPy's two-sided p-value of ``d`` and how it was found: 'exact' or 'asymptotic'.
+def pvalue(n: int, m: int, d: float) -> tuple[float, str]:
+    """SciPy's two-sided p-value of ``d`` for n and m values, and how it was found: 'exact' or 'asymptotic'.
 
     Above an effective size of 30,000 the Kolmogorov limit with its first correction term replaces SciPy's
     kstwo.sf, which costs up to a second a column there; they differ by less than 4e-6.
     """
-    n, m = len(reference), len(current)
     if min(n, m) == 0:
         return math.nan, "no rows"
     effective = n * m / (n + m)
@@ -82,7 +81,7 @@ def pvalue(reference: np.ndarray, current: np.ndarray, d: float) -> tuple[float,
 
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always", RuntimeWarning)
-            p = float(ks_2samp(reference, current, method="exact").pvalue)
+            p = float(ks_2samp(*_two_values(n, m, d), method="exact").pvalue)
         return p, "asymptotic" if said else "exact"  # SciPy warns when it had to fall back
     if effective <= _KSTWO_UP_TO:
         from scipy.stats import distributions
@@ -94,10 +93,22 @@ def pvalue(reference: np.ndarray, current: np.ndarray, d: float) -> tuple[float,
     return float(kolmogorov(root * d + 1 / (6 * root))) if d > 0 else 1.0, "asymptotic"
 
 
+def _two_values(n: int, m: int, d: float) -> tuple[np.ndarray, np.ndarray]:
+    """Samples of n and m zeros and ones whose distance is ``d``, for SciPy wants samples; it looks at no more of them.
+
+    The widest gap lies between i of n and j of m values for some i and j, which are looked for.
+    """
+    gap = round(d * n * m)
+    left = np.arange(n + 1, dtype=np.int64) * m - gap
+    i = int(np.flatnonzero((left % n == 0) & (left >= 0))[0])
+    j = int(left[i]) // n
+    return np.arange(n) >= i, np.arange(m) >= j
+
+
 def test(reference: np.ndarray, current: np.ndarray) -> TestResult:
     """D and its p-value of two ascending arrays without NaN."""
     d = distance(reference, current)
-    return TestResult(d, *pvalue(reference, current, d))
+    return TestResult(d, *pvalue(len(reference), len(current), d))
 
 
 def ks(reference: np.ndarray, current: np.ndarray) -> TestResult:
