@@ -144,8 +144,8 @@ class _Ranked:
         widest = self._buckets.edges()
         for index in self._asked:
             start = int(earlier[index]) * self._m - int(before[index]) * self._n
-            row = self._found[int(self._buckets.keys[index])]
-            widest = max(widest, start + row["top"], -start - row["bottom"])
+            for row in self._found[int(self._buckets.keys[index])]:
+                widest = max(widest, start + row["top"], -start - row["bottom"])
         return widest
 
     def parts(self) -> tuple[np.ndarray, np.ndarray]:
@@ -165,20 +165,19 @@ class _Ranked:
 
     def _edge(self, number: int) -> tuple[float, np.ndarray, np.ndarray]:
         """The value of a quantile, the rows of both sides up to it, and those equal to it."""
-        index = self._holders[number]
+        index, offset = self._holders[number], self._offsets[number]
         before = np.array([side[index] for side in self._buckets.before])
         if self._buckets.is_atom[index]:
             own = np.array([self._buckets.reference[index], self._buckets.current[index]])
             return float(self._buckets.low[index]), before + own, own
-        row = self._found[int(self._buckets.keys[index])]
-        upto = before + np.array([row[f"reference{number}"], row[f"current{number}"]])
-        return (
-            row[f"value{number}"],
-            upto,
-            np.array([row[f"own_reference{number}"], row[f"own_current{number}"]]),
+        rows = (row for row in self._found[int(self._buckets.keys[index])] if row["quantile"] is not None)
+        row = next(
+            row for row in rows if row["reference"] - row["own_reference"] <= offset < row["reference"]
         )
+        upto = before + np.array([row["reference"], row["current"]])
+        return row["quantile"], upto, np.array([row["own_reference"], row["own_current"]])
 
-    def _ask(self, sample: Sample) -> dict[int, dict[str, int | float]]:
+    def _ask(self, sample: Sample) -> dict[int, list[dict[str, int | float]]]:
         sides = [nw.col(side).sum().cast(nw.Int64).alias(f"own_{side}") for side in ("reference", "current")]
         keys = self._buckets.keys[self._asked].tolist()
         counts = sample.frame.filter(nw.col("key").is_in(keys)).group_by("key", "value").agg(*sides)
@@ -188,27 +187,28 @@ class _Ranked:
         )
         # Integers: a literal with a point is a DECIMAL to Spark, and would round.
         n, m = nw.lit(self._n, nw.Int64), nw.lit(self._m, nw.Int64)
-        marked = running.with_columns(gap=nw.col("reference") * m - nw.col("current") * n, **self._marks())
-        wanted = [nw.col(name).min() for name in self._marks()]
-        answer = marked.group_by("key").agg(
-            nw.col("gap").max().alias("top"), nw.col("gap").min().alias("bottom"), *wanted
+        gap = nw.col("reference") * m - nw.col("current") * n
+        marked = running.with_columns(gap=gap, quantile=self._quantile())
+        # The value of a quantile is a group of its own; all other values of a bucket are one.
+        answer = marked.group_by("key", "quantile").agg(
+            nw.col("gap").max().alias("top"),
+            nw.col("gap").min().alias("bottom"),
+            *(nw.col(name).max() for name in ("reference", "current", "own_reference", "own_current")),
         )
-        return {row["key"]: row for row in sample.left.fetch(answer, len(keys)).to_pylist()}
+        found: dict[int, list[dict[str, int | float]]] = {key: [] for key in keys}
+        for row in sample.left.fetch(answer, len(keys) + len(self._holders)).to_pylist():
+            found[row["key"]].append(row)
+        return found
 
-    def _marks(self) -> dict[str, nw.Expr]:
-        """Columns that hold something from each quantile on; being monotone, their minimum is what lies at it."""
-        marks = {}
-        for number, (index, offset) in enumerate(zip(self._holders, self._offsets, strict=True)):
-            if self._buckets.is_atom[index]:
-                continue
-            at = nw.col("key") == int(self._buckets.keys[index])
-            reached = at & (nw.col("reference") > int(offset))
-            first = at & (nw.col("reference") - nw.col("own_reference") <= int(offset)) & reached
-            for name in ("value", "reference", "current"):
-                marks[f"{name}{number}"] = nw.when(reached).then(nw.col(name))
-            for name in ("own_reference", "own_current"):
-                marks[f"{name}{number}"] = nw.when(first).then(nw.col(name))
-        return marks
+    def _quantile(self) -> nw.Expr:
+        """The value where a quantile of the reference lies at it; else NULL."""
+        after, upto = nw.col("reference") - nw.col("own_reference"), nw.col("reference")
+        reached = nw.lit(False)
+        for index, offset in zip(self._holders.tolist(), self._offsets.tolist(), strict=True):
+            if not self._buckets.is_atom[index]:
+                at = nw.col("key") == int(self._buckets.keys[index])
+                reached = reached | (at & (after <= offset) & (upto > offset))
+        return nw.when(reached).then(nw.col("value"))
 
 
 def _few(sample: Sample, buckets: Buckets, infinite: Buckets) -> tuple[np.ndarray, np.ndarray] | None:
