@@ -20,7 +20,6 @@ from core.lineage.types import Evidence, Strength
 
 STAGE_TAG = "dvc.stage"
 ROOT_TAG = "dvc.root"
-EXPERIMENT_TAG = "dvc.exp"
 DATA_TAG = "data.hash"
 
 MIN_EQUAL_PARAMS = 2

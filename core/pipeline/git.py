@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,18 +166,6 @@ def lookup(reader: ObjectReader, tree: str, path: str) -> TreeEntry | None:
             return None
         entry = reader.tree(entry.id).get(part)
     return entry
-
-
-def cat_files(repository: Repository, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
-    """The content of ``paths`` (from the repository's top) at ``commit``; absent ones are left out."""
-    found = {}
-    with open_objects(repository) as reader:
-        for path in paths:
-            entry = lookup(reader, f"{commit}^{{tree}}", path)
-            content = reader.read(entry.id) if entry and not entry.is_tree else None
-            if content is not None:
-                found[path] = content
-    return found
 
 
 def _parse_tree(data: bytes, hash_bytes: int) -> dict[str, TreeEntry]:

@@ -28,11 +28,6 @@ def project_path(root: str, folder: str, written: str) -> str:
     return normpath(join(folder, written))
 
 
-def is_inside(path: str, folder: str) -> bool:
-    """True when ``path`` is ``folder`` or below it."""
-    return path == folder or folder == "." or path.startswith(folder + "/")
-
-
 def without_login(url: str) -> str:
     """``url`` without ``user:password@``, which must not reach a page or an export."""
     return _LOGIN.sub("://", url)

@@ -42,11 +42,6 @@ class Entry:
         hashes = [version.run_id, run.git_commit if run else None, run.data_hash if run else None]
         return len(wanted) >= 3 and any((value or "").startswith(wanted) for value in hashes)
 
-    @property
-    def has_lineage(self) -> bool:
-        """True when the run names both the code and the data it was trained with."""
-        return bool(self.run and self.run.git_commit and self.run.data_hash)
-
 
 def entries(ws: Workspace, model: str | None = None) -> tuple[Entry, ...]:
     """The versions of a model (None: of all), newest first, each with its run. Raises NotFound, Unavailable."""
