@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 
 from core.access import Actor
 from core.errors import ModelDeskError
+from core.ledger.types import Record
 from core.registry import approvals
 from core.registry.freezes import lift
 from core.registry.plans import plan_promotion, plan_rollback
 from core.registry.policy import policy_of, publish
 from core.registry.promotion import carry_out
+from core.registry.retirement import archive_version, restore_version
 from core.settings import AccessSection
 from core.workspace import Workspace
 from tests.contract.registry_desk import new_desk
@@ -44,7 +47,7 @@ steps = st.lists(
         st.tuples(st.just("promote"), people, versions),
         st.tuples(st.sampled_from(["reject", "changes", "withdraw"]), people, st.integers(0, 5)),
         st.tuples(st.sampled_from(["roll back", "lift", "edit policy"]), people, st.just(0)),
-        st.tuples(st.sampled_from(["log metric", "move alias"]), people, versions),
+        st.tuples(st.sampled_from(["log metric", "move alias", "archive", "restore"]), people, versions),
     ),
     min_size=4,
     max_size=25,
@@ -104,6 +107,10 @@ class World:
             self.store.client.log_metric(run_id, "auroc", 0.5 + self.touched[number] / 1000)
         elif verb == "move alias":
             self.store.alias("risk", "champion", number)
+        elif verb == "archive":
+            archive_version(self.ws, "risk", number, who, "superseded")
+        elif verb == "restore":
+            restore_version(self.ws, "risk", number, who, "wanted again")
         elif self.requests:
             self._answer(verb, who, self.requests[number % len(self.requests)])
 
@@ -129,6 +136,7 @@ def check_ledger(ws: Workspace) -> int:
             continue
         live += 1
         served.add(record.payload["to_version"])
+        assert not out_of_use(records[:place], record.payload["to_version"])
         before = [
             item for item in records[:place] if item.payload.get("request_id") == record.payload["request_id"]
         ]
@@ -141,6 +149,13 @@ def check_ledger(ws: Workspace) -> int:
         assert opened.payload["run_author"] == "rina"
     assert ws.ledger.verify().ok
     return live
+
+
+def out_of_use(records: Sequence[Record], version: int) -> bool:
+    """Whether the newest event about its place says that the version is archived."""
+    places = {"version_archived": "version", "version_restored": "version", "rolled_back": "to_version"}
+    about = [one.kind for one in records if one.payload.get(places.get(one.kind, "")) == version]
+    return about[-1:] == ["version_archived"]
 
 
 def play(template: Path, folder: Path, story: list[tuple[str, Actor, int]]) -> int:
@@ -193,5 +208,10 @@ def test_the_straight_way_does_reach_production(template, tmp_path):
         ("approve", cleo, 0),
         ("promote", ana, 2),
         ("promote", ana, 3),
+        ("archive", ana, 2),
+        ("archive", ana, 3),
+        ("request", ana, 3),
     ]
     assert play(template, tmp_path, story) == 1
+    kinds = [record.kind for record in new_desk_at(tmp_path).ws.ledger.records()]
+    assert (kinds.count("version_archived"), kinds.count("request_opened")) == (1, 1)
