@@ -122,21 +122,27 @@ def test_an_unreviewed_rollback_holds_up_releases_when_the_policy_says_so(tmp_pa
     assert reviews.reviews_due(desk.ws) == ()
 
 
-def test_a_version_that_is_needed_cannot_be_deleted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("retire", [delete_version, archive_version])
+def test_a_version_that_is_needed_is_neither_deleted_nor_archived(tmp_path: Path, retire) -> None:
     desk = new_desk(tmp_path)
     desk.promote(1)
     desk.promote(2)
     for version, why in ((2, "the alias champion names"), (1, "a target of a rollback")):
         with pytest.raises(Refused, match=why):
-            delete_version(desk.ws, "risk", version, ADAM, "tidy up")
+            retire(desk.ws, "risk", version, ADAM, "tidy up")
     asked = approvals.open_request(desk.ws, "risk", 3, "production", RINA, "better")
     with pytest.raises(Refused, match=asked.request_id):
-        delete_version(desk.ws, "risk", 3, ADAM, "tidy up")
+        retire(desk.ws, "risk", 3, ADAM, "tidy up")
     approvals.withdraw(desk.ws, asked.request_id, RINA)
     with pytest.raises(BadInput, match="reason"):
-        delete_version(desk.ws, "risk", 3, ADAM, " ")
-    with pytest.raises(Refused, match="'delete-version' needs admin"):
-        delete_version(desk.ws, "risk", 3, OPAL, "tidy up")
+        retire(desk.ws, "risk", 3, ADAM, " ")
+    with pytest.raises(Refused, match="needs admin"):
+        retire(desk.ws, "risk", 3, OPAL, "tidy up")
+    assert not desk.ws.ledger.state().archived and len(desk.ws.registry.versions("risk")) == 3
+
+
+def test_a_version_that_nothing_needs_is_deleted(tmp_path: Path) -> None:
+    desk = new_desk(tmp_path)
     delete_version(desk.ws, "risk", 3, ADAM, "trained on wrong units")
     assert [item.version for item in desk.ws.registry.versions("risk")] == [2, 1]
     assert desk.last().kind == "version_deleted" and desk.last().actor.name == "adam"
@@ -199,21 +205,6 @@ def test_an_archived_version_goes_nowhere_until_it_is_restored(tmp_path: Path) -
     desk.promote(3)
     assert desk.champion() == 3
     assert desk.ws.ledger.verify().ok
-
-
-def test_what_serves_served_or_is_asked_for_is_not_archived(tmp_path: Path) -> None:
-    desk = new_desk(tmp_path)
-    desk.promote(1)
-    desk.promote(2)
-    for version, why in ((2, "the alias champion names"), (1, "a target of a rollback")):
-        with pytest.raises(Refused, match=why):
-            archive_version(desk.ws, "risk", version, ADAM, "tidy up")
-    asked = approvals.open_request(desk.ws, "risk", 3, "production", RINA, "better")
-    with pytest.raises(Refused, match=asked.request_id):
-        archive_version(desk.ws, "risk", 3, ADAM, "tidy up")
-    with pytest.raises(BadInput, match="reason"):
-        archive_version(desk.ws, "risk", 3, ADAM, " ")
-    assert not desk.ws.ledger.state().archived
 
 
 def test_a_rollback_passes_the_archive_and_ends_it(tmp_path: Path) -> None:
