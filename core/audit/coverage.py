@@ -40,11 +40,11 @@ COVERAGE: tuple[Line, ...] = (
         ("serving_changed",),
     ),
     Line(
-        "Requests, approvals, rejections, remarks",
+        "Requests, approvals, rejections, remarks, reminders",
         Recorded.YES,
         f"{_WHO}; printed name, meaning and digest of what was signed, gates with their thresholds",
         (
-            "request_opened", "evidence_attached", "approval_signed", "gate_overridden", "changes_requested",
+            "request_opened", "request_reminded", "approval_signed", "gate_overridden", "changes_requested",
             "request_rejected", "request_withdrawn", "request_expired", "commented",
         ),
     ),
@@ -78,8 +78,8 @@ COVERAGE: tuple[Line, ...] = (
     ),
     Line("Exports of evidence and audit logs", Recorded.YES, "who took what, with its SHA-256", ("export_made",)),
     Line(
-        "Versions registered or deleted, and reports kept, through the desk", Recorded.YES, _WHO,
-        ("version_registered", "version_deleted", "report_attached"),
+        "Versions registered, archived, restored or deleted, and reports kept, through the desk", Recorded.YES, _WHO,
+        ("version_registered", "version_archived", "version_restored", "version_deleted", "report_attached"),
     ),
     Line(
         "Pipelines reproduced from the desk", Recorded.YES, "who started or stopped which, and why",
@@ -87,7 +87,7 @@ COVERAGE: tuple[Line, ...] = (
     ),
     Line("Saved views of runs", Recorded.YES, "who saved or removed which", ("view_saved", "view_removed")),
     Line(
-        "Aliases moved in MLflow beside the desk",
+        "Aliases, and stages where they are mirrored, moved in MLflow beside the desk",
         Recorded.NOTICED,
         "at the next look; by whom is unknown, MLflow does not keep it",
         ("alias_moved_outside", "alias_reconciled"),
