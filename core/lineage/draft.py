@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from core.lineage.revisions import Revisions
 from core.lineage.types import Edge, Evidence, Graph, Node, NodeId, NodeKind, Strength
+
+_TELLING = (bool, int, float)
+"""Of these zero and False say something; an empty text or list does not."""
 
 
 class Draft:
@@ -23,7 +25,7 @@ class Draft:
         """Add a node unless it is there; either way its id. Empty attributes are left out."""
         node_id = NodeId(f"{kind.value}:{key}")
         if node_id not in self._nodes:
-            told = {key: value for key, value in attributes.items() if value not in (None, "", (), [], {})}
+            told = {key: value for key, value in attributes.items() if value or type(value) in _TELLING}
             self._nodes[node_id] = Node(node_id, kind, name, told)
         return node_id
 
@@ -61,7 +63,8 @@ class Draft:
         """The graph; edges to nodes that never came are left out."""
         for node_id in self._current:
             node = self._nodes[node_id]
-            self._nodes[node_id] = replace(node, attributes={**node.attributes, "current": True})
+            told = {**node.attributes, "current": True}
+            self._nodes[node_id] = Node(node.id, node.kind, node.name, told)
         edges = (e for e in self._edges.values() if e.source in self._nodes and e.target in self._nodes)
         return Graph(
             tuple(self._nodes.values()),

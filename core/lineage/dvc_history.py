@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,15 +39,18 @@ _FORMAT = "%H%x1f%P%x1f%ct%x1f%an%x1f%D%x1f%s%x1e"
 def read_project(root: Path, name: str) -> ProjectRecord:
     """The project at ``root`` with all that any commit, branch or experiment locked. Raises NotFound."""
     try:
-        with open_sources(root) as sources:
-            pipeline, repository = read_source(sources.at(None)), sources.repository
+        # git answers what is asked of it while the files are read
+        with ThreadPoolExecutor(3) as asked, open_sources(root) as sources:
+            repository = sources.repository
+            named_commits, log, remotes = (asked.submit(ask, repository) for ask in (_named, _log, _remotes))
+            pipeline = read_source(sources.at(None))
     except NotFound as error:
         raise NotFound(
             f"The DVC project '{name}' of this workspace cannot be read: {error.what}",
             "Correct 'projects' under [dvc] in modeldesk.toml.",
         ) from error
-    names = named(repository) if repository else ()
-    commits = _commits(repository, names) if repository else ()
+    names = named_commits.result()
+    commits = _commits(log.result(), names)
     tagged = any(name.kind is RevisionKind.TAG for name in names)
     now = tuple(current_records(name, pipeline, stage_states(pipeline)))
     return ProjectRecord(
@@ -54,7 +58,7 @@ def read_project(root: Path, name: str) -> ProjectRecord:
         root=root,
         stages=joined(name, now, lock_history(root, repository=repository), commits),
         commits=commits,
-        remote_urls=_remotes(repository),
+        remote_urls=remotes.result(),
         releases=gto_events(root, repository) if tagged else (),
         artifacts={_artifact_name(artifact): artifact.path for artifact in pipeline.artifacts},
         findings=tuple(
@@ -187,14 +191,23 @@ def _inherited(parents: Sequence[Mapping[str, str]], age: Mapping[str, int]) -> 
     return table
 
 
-def _commits(repository: Repository, known: Sequence[Revision]) -> tuple[CommitRecord, ...]:
+def _named(repository: Repository | None) -> tuple[Revision, ...]:
+    return named(repository) if repository else ()
+
+
+def _log(repository: Repository | None) -> str:
     """Commits of all branches, tags and experiments, newest first, children before their parents."""
-    text = run(
+    if repository is None:
+        return ""
+    return run(
         repository.git_dir,
         *("log", "--ignore-missing", "--topo-order", f"--format={_FORMAT}", f"--max-count={MAX_COMMITS}"),
         *("--branches", "--tags", "--remotes", "--exclude=refs/exps/stash", "--exclude=refs/exps/exec/*"),
         *("--glob=refs/exps", "HEAD", "--"),
     )
+
+
+def _commits(log: str, known: Sequence[Revision]) -> tuple[CommitRecord, ...]:
     names: dict[str, list[str]] = {}
     experiments: dict[str, str] = {}
     for revision in known:
@@ -202,7 +215,7 @@ def _commits(repository: Repository, known: Sequence[Revision]) -> tuple[CommitR
             experiments[revision.commit] = revision.name
         elif revision.kind is not RevisionKind.COMMIT:
             names.setdefault(revision.commit, []).append(revision.name)
-    return tuple(_commit(record, names, experiments) for record in text.split("\x1e") if record.strip())
+    return tuple(_commit(record, names, experiments) for record in log.split("\x1e") if record.strip())
 
 
 def _commit(record: str, names: Mapping[str, Sequence[str]], experiments: Mapping[str, str]) -> CommitRecord:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from signal import SIGKILL
+from threading import Lock, Timer
 
 from core.errors import NotFound, Unavailable
 
@@ -59,17 +60,30 @@ def run(folder: Path, *arguments: str) -> str:
     """Standard output of ``git`` in ``folder``; raises Unavailable with git's own words."""
     command = ["git", *_SAFE, "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(
-            command, capture_output=True, env=_environment(), timeout=_TIMEOUT_S, check=False
+        git = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=_environment(),
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise Unavailable(f"git could not be run: {error}.", "Install git and try again.") from error
-    if done.returncode:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    # subprocess's own timeout polls for the end, which on a page's many short calls costs as much as git does.
+    late = Timer(_TIMEOUT_S, git.kill)
+    late.start()
+    try:
+        output, errors = git.communicate()
+    finally:
+        late.cancel()
+    if git.returncode == -SIGKILL:
+        raise Unavailable(f"git {arguments[0]} in {folder} took longer than {_TIMEOUT_S} s.", "Try again.")
+    if git.returncode:
+        words = errors.decode("utf-8", "replace").strip().splitlines()
         raise Unavailable(
             f"git {arguments[0]} failed in {folder}: {words[0] if words else 'no reason given'}."
         )
-    return done.stdout.decode("utf-8", "surrogateescape")
+    return output.decode("utf-8", "surrogateescape")
 
 
 def resolve(repository: Repository, reader: ObjectReader, revision: str) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 from core.pipeline.dotdvc import read_data_file
 from core.pipeline.git import ObjectReader, Repository, find_repository, open_objects, run
 from core.pipeline.grammar import command_of
-from core.pipeline.lock_entries import HEAD, split_entries
-from core.pipeline.lockfile import hash_of, parse_lock, section
+from core.pipeline.lockfile import changed_entries, hash_of, section
 from core.pipeline.paths import is_url, project_path
 from core.pipeline.revisions import EXPERIMENT_REF
 from core.pipeline.sources import Commit, SourceFault
@@ -168,11 +167,12 @@ def _news(
     """The entries of a blob by stage name that none of the blobs before it has; worked out once."""
     key = (root, file, change.blob, change.before, folders)
     if key not in _NEWS:
-        before = (blob for blob in change.before if set(blob) != {"0"})
-        texts = [reader.read(blob, MAX_BYTES) or b"" for blob in (change.blob, *before)]
-        if not file.endswith(".dvc"):
-            texts = _narrowed(texts)
-        now, *then = (_parse(root, file, text, dict(folders)) for text in texts)
+        blobs = (change.blob, *(blob for blob in change.before if set(blob) != {"0"}))
+        texts = [reader.read(blob, MAX_BYTES) or b"" for blob in blobs]
+        if file.endswith(".dvc"):
+            now, *then = (_data_entry(root, file, text) for text in texts)
+        else:
+            now, *then = (_lock_entries(root, file, dict(folders), lock) for lock in changed_entries(texts))
         if len(_NEWS) > _KEPT:
             _NEWS.clear()
         _NEWS[key] = tuple(
@@ -181,29 +181,23 @@ def _news(
     return _NEWS[key]
 
 
-def _narrowed(locks: list[bytes]) -> list[bytes]:
-    """The locks without the entries of the first one that another has word for word, where DVC wrote them all."""
-    split = [split_entries(lock) for lock in locks]
-    if None in split:
-        return locks
-    first, *others = (texts or {} for texts in split)
-    changed = {name for name, text in first.items() if all(other.get(name) != text for other in others)}
-    return [HEAD + b"".join(texts[name] for name in texts if name in changed) for texts in (first, *others)]
+def _data_entry(root: str, file: str, data: bytes) -> Mapping[str, _Entry]:
+    stage, _ = read_data_file(root, file, data)
+    if stage is None:
+        return {}
+    outs = tuple((out.path, out.hash) for out in stage.outs if out.hash)
+    deps = tuple((dep.path, dep.hash) for dep in stage.deps if dep.hash)
+    return {stage.name: _Entry(stage.cmd, deps, outs, {})}
 
 
-def _parse(root: str, file: str, data: bytes, folders: Mapping[str, str]) -> Mapping[str, _Entry]:
-    if file.endswith(".dvc"):
-        stage, _ = read_data_file(root, file, data)
-        if stage is None:
-            return {}
-        outs = tuple((out.path, out.hash) for out in stage.outs if out.hash)
-        deps = tuple((dep.path, dep.hash) for dep in stage.deps if dep.hash)
-        return {stage.name: _Entry(stage.cmd, deps, outs, {})}
+def _lock_entries(
+    root: str, file: str, folders: Mapping[str, str], entries: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, _Entry]:
     folder = posixpath.dirname(file)
     prefix = "" if not folder else f"{folder}/dvc.yaml:"
     return {
         f"{prefix}{name}": _converted(root, folders.get(name, folder), entry)
-        for name, entry in parse_lock(file, data).stages.items()
+        for name, entry in entries.items()
     }
 
 

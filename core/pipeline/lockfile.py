@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from core.pipeline.lock_entries import read_entries
+from core.pipeline.lock_entries import parse_entries, read_entries, split_entries
 from core.pipeline.types import DirFile, Finding, Hash
 from core.pipeline.yaml12 import Document, YamlFault, load
 
@@ -50,6 +50,23 @@ def parse_lock(file: str, data: bytes) -> Lock:
     if not isinstance(document.value, dict):
         return Lock({}, {}, (Finding(file, 1, "a mapping was expected; its hashes are not known"),))
     return _of_format(file, document)
+
+
+def changed_entries(locks: Sequence[bytes]) -> list[Mapping[str, Mapping[str, Any]]]:
+    """The entries of each lock by stage key, without those of the first that another one has word for word.
+
+    Where DVC did not write all of them as it does, every entry of each.
+    """
+    texts = [split_entries(lock) for lock in locks]
+    first, *others = (one or {} for one in texts)
+    changed = {name for name, _ in set(first.items()).difference(*(other.items() for other in others))}
+    parsed = [
+        parse_entries(tuple(text for name, text in one.items() if name in changed))
+        for one in (first, *others)
+    ]
+    if None in texts or None in parsed:
+        return [parse_lock("dvc.lock", lock).stages for lock in locks]
+    return [{name: entry for name, entry in one or () if _fault(entry) is None} for one in parsed]
 
 
 def _of_format(file: str, document: Document) -> Lock:

@@ -17,7 +17,8 @@ from core.pipeline.plots import read_plots
 from core.pipeline.read import read_pipeline
 from core.pipeline.revisions import revisions
 from core.pipeline.status import stage_states
-from core.pipeline.types import Pipeline, State
+from core.pipeline.types import Pipeline, Severity, State
+from core.pipeline.validate import is_sound, validate
 
 GOOD = "stages:\n  good:\n    cmd: run\n    deps: [raw.csv]\n    outs: [x]\n"
 LOCK = "schema: '2.0'\nstages:\n  good:\n    cmd: run\n    outs:\n    - {path: x, hash: md5, md5: abc123}\n"
@@ -210,6 +211,41 @@ def test_folders_that_are_no_project(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as several:
         read_pipeline(tmp_path)
     assert "team/one" in several.value.way_out
+
+
+FAULTY = """\
+stages:
+  gone: {cmd: x, deps: [absent.csv]}
+  silent: {deps: [raw.csv]}
+  one: {cmd: x, deps: [b], outs: [a]}
+  two: {cmd: x, deps: [a], outs: [b]}
+  first: {cmd: x, outs: [same]}
+  second: {cmd: x, outs: [same]}
+  kept: {cmd: x, outs: [tracked.bin]}
+  tuned: {cmd: x, params: [seed, lr], outs: [t]}
+"""
+
+
+def test_what_would_stop_a_run_is_said_before_it(tmp_path: Path) -> None:
+    write(tmp_path, {"dvc.yaml": FAULTY, "raw.csv": "a", "tracked.bin": "b", "params.yaml": "seed: 1\n"})
+    git(tmp_path, "init", "-q")
+    commit(tmp_path, "one")
+    found = validate(read_pipeline(tmp_path))
+    said = {one.message for one in found if one.severity is Severity.ERROR}
+    for words in (
+        "stage 'gone': the dependency 'absent.csv' does not exist and no stage makes it",
+        "stage 'silent': it has no command (cmd)",
+        "stage 'two': stages depend on each other: two -> one -> two",
+        "stage 'second': the output 'same' has several stages: first, second",
+        "stage 'kept': the output 'tracked.bin' is tracked by git; run 'git rm -r --cached tracked.bin' or set "
+        "cache: false",
+        "stage 'tuned': the parameter 'lr' is not in params.yaml",
+    ):
+        assert words in said, said
+    assert len(said) == 6 and not is_sound(found)
+    never_run = [one for one in found if one.severity is Severity.WARNING]
+    assert len(never_run) == 8 and all("no entry in dvc.lock" in one.message for one in never_run)
+    assert all(one.file == "dvc.yaml" and one.line for one in found)
 
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 12\n"
