@@ -55,12 +55,13 @@ class Lookout:
 
     def _is_due(self, now: float) -> bool:
         every = self._settings.deploy.monitor_every_h * 3600
+        if every == 0:
+            return False
         try:
             last = self.log.stat().st_mtime
         except FileNotFoundError:
-            last = self._begun_at + FIRST_AFTER_S - every
-        # After a clock was set back a look of the future is none.
-        return every > 0 and not last <= now < last + every
+            return now >= self._begun_at + FIRST_AFTER_S
+        return not last <= now < last + every  # after a clock was set back a look of the future is none
 
     def _start(self) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
