@@ -70,7 +70,7 @@ def known_hashes(ws: Workspace, runs: Iterable[Run]) -> Hashed:
         before = kept.get(run.run_id, {})
         folder = local_folder(run.artifact_uri, ws.root)
         if folder is None or not folder.is_dir():
-            found.elsewhere += run.run_id not in kept
+            found.elsewhere += folder is None and run.run_id not in kept
             _add(found, run.run_id, {path: entry[2] for path, entry in before.items()})
             continue
         digests: dict[str, str] = {}

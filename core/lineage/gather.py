@@ -93,8 +93,8 @@ def _hashed(
         )
     if found.elsewhere:
         notes.append(
-            f"The artifacts of {found.elsewhere:,} runs without a stage's tag are on a server and have not been "
-            "compared with DVC's files; `lineage hash` reads them once."
+            f"What {found.elsewhere:,} run{'s' * (found.elsewhere > 1)} without a stage's tag logged is on a server "
+            "and has not been compared with DVC's files; `lineage hash` reads it once."
         )
     return found
 
