@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,20 +19,28 @@ from core.deploy.store import Store
 from core.deploy.trial_store import TrialStore
 from core.deploy.types import Artifact, EndpointKey, OperationKind, OperationState, Slot, SlotName
 from core.errors import Conflict, NotFound
+from tests.contract.ledger_store import BACKENDS, fresh_database
 
 KEY = EndpointKey("risk", "production")
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> DeployDatabase:
-    database = DeployDatabase(f"sqlite:///{tmp_path}/ledger.db")
+@pytest.fixture(params=BACKENDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DeployDatabase]:
+    on_sqlite = request.param == "sqlite"
+    url = (
+        f"sqlite:///{tmp_path}/ledger.db"
+        if on_sqlite
+        else fresh_database(request.getfixturevalue("postgres"))
+    )
+    database = DeployDatabase(url)
     store = Store(database)
     store.ensure_endpoint(KEY, 18999, "ada")
     for number, name in enumerate(SlotName, 1):
         artifact = Artifact(directory=tmp_path, sha256=f"{number}" * 64, size_bytes=1)
         slot = Slot(name=name, version=number, artifact=artifact, process=None, started_at=datetime.now(UTC))
         store.put_slot(KEY, slot)
-    return database
+    yield database
+    database.engine.dispose()
 
 
 def intent(kind: OperationKind = OperationKind.DEPLOY, version: int = 1, **more: object) -> Intent:
@@ -48,6 +57,17 @@ def test_one_of_many_begins(database: DeployDatabase) -> None:
     with ThreadPoolExecutor(8) as pool:
         won = [result for result in pool.map(begin, range(8)) if result]
     assert len(won) == 1
+
+
+def test_a_second_click_is_told_who_was_first_though_live_is_the_same(database: DeployDatabase) -> None:
+    """Ending a canary by a rollback leaves live as it was: the expected version alone tells two clicks not apart."""
+    journal, click = Journal(database), intent(OperationKind.ROLLBACK, once=True)
+    journal.finish(journal.begin(click), OperationState.DONE, "v1 serves again.")
+    with pytest.raises(Conflict, match=r"Already done by ada \d s ago: v1 is live"):
+        journal.begin(click)
+    with pytest.raises(Conflict, match="Already done"):
+        journal.refuse_again(KEY)
+    assert journal.begin(replace(click, once=False)).state is OperationState.RUNNING
 
 
 def test_nothing_is_done_where_nothing_was_ever_deployed(database: DeployDatabase) -> None:
@@ -106,11 +126,12 @@ def test_a_switch_that_did_not_hold_is_withdrawn_with_its_messages(database: Dep
     assert Outbox(database).pending() == ()
 
 
-def test_an_operation_whose_process_died_is_aborted(database: DeployDatabase, tmp_path: Path) -> None:
+def test_an_operation_whose_process_died_is_aborted(database: DeployDatabase) -> None:
+    url = database.url.render_as_string(hide_password=False)
     code = (
         "from core.deploy.database import DeployDatabase; from core.deploy.journal import Journal, Intent\n"
         "from core.deploy.types import EndpointKey, OperationKind\n"
-        f"Journal(DeployDatabase('sqlite:///{tmp_path}/ledger.db')).begin("
+        f"Journal(DeployDatabase({url!r})).begin("
         "Intent(key=EndpointKey('risk', 'production'), kind=OperationKind.DEPLOY, to_version=2, "
         "actor='bob', reason=''))"
     )
