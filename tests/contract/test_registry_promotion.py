@@ -11,6 +11,7 @@ from core.access import UNKNOWN
 from core.errors import BadInput, Conflict, ModelDeskError, NotFound, Refused, Unavailable
 from core.ledger.events import FreezeLifted, OperationStarted
 from core.registry.promotion import carry_out, plan_promotion, plan_rollback
+from core.registry.standing import detect_outside_moves, repair, standings
 from tests.contract.registry_desk import LEAD, OPAL, VERA, DeskSetup, new_desk
 
 
@@ -240,3 +241,19 @@ def test_a_failed_version_is_not_promoted_to_an_unknown_environment(desk):
         plan_promotion(desk.ws, "risk", 1, "prod")
     with pytest.raises(ModelDeskError, match="no version 9"):
         plan_promotion(desk.ws, "risk", 9)
+
+
+def test_an_alias_deleted_outside_is_seen_and_put_back(desk):
+    desk.promote(2)
+    desk.store.client.delete_registered_model_alias("risk", "champion")
+    (found,) = standings(desk.ws, "risk")
+    assert not found.in_sync and found.alias_version is None
+    (record,) = detect_outside_moves(desk.ws, (found,))
+    assert (record.payload["from_version"], record.payload["to_version"]) == (2, None)
+    assert record.actor.name == "unknown"
+    with pytest.raises(BadInput, match="nothing to accept"):
+        repair(desk.ws, "risk", "production", OPAL, "so be it", accept=True)
+    repair(desk.ws, "risk", "production", OPAL, "deleted by hand")
+    assert desk.champion() == 2
+    (found,) = standings(desk.ws, "risk")
+    assert found.in_sync
