@@ -9,9 +9,9 @@ from threading import Lock
 
 from core.errors import NotFound
 from core.pipeline.discovery import dvc_files, find_projects, parents
-from core.pipeline.graph import build_graph
+from core.pipeline.graph import Graph, build_graph
 from core.pipeline.sources import Source, open_source
-from core.pipeline.types import Finding, Pipeline
+from core.pipeline.types import Finding, Pipeline, Stage
 from core.pipeline.units import Unit, read_unit
 
 _KEPT_STAGES = 40_000
@@ -58,7 +58,7 @@ def read_units(
 
 def _joined(source: Source, units: Sequence[Unit], findings: tuple[Finding, ...]) -> Pipeline:
     stages = tuple(stage for unit in units for stage in unit.stages)
-    graph = build_graph(str(source.root), stages)
+    graph = _graph(str(source.root), tuple(unit.shape for unit in units), stages)
     return Pipeline(
         root=source.root,
         revision=source.revision,
@@ -71,6 +71,20 @@ def _joined(source: Source, units: Sequence[Unit], findings: tuple[Finding, ...]
         plots=tuple(plot for unit in units for plot in unit.plots),
         artifacts=tuple(artifact for unit in units for artifact in unit.artifacts),
     )
+
+
+_GRAPHS: OrderedDict[Hashable, Graph] = OrderedDict()
+_KEPT_GRAPHS = 8
+
+
+def _graph(root: str, shapes: tuple[bytes, ...], stages: Sequence[Stage]) -> Graph:
+    """The graph between stages; another command, parameter or hash in a file leaves it as it was."""
+    key = (root, shapes)
+    graph = _GRAPHS.get(key) or build_graph(root, stages)
+    _GRAPHS[key] = graph
+    while len(_GRAPHS) > _KEPT_GRAPHS:
+        _GRAPHS.popitem(last=False)
+    return graph
 
 
 def _no_project(folder: Path) -> NotFound:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from threading import Lock as ThreadLock
 from typing import Any
 
@@ -29,7 +30,7 @@ _KEPT_VARIANTS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """What one file defines, and the files that went into it."""
+    """What one file defines, and the files that went into it; ``shape`` is equal where the graph of it is."""
 
     stages: tuple[Stage, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -38,6 +39,7 @@ class Unit:
     plots: tuple[PlotSpec, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     inputs: Mapping[str, Hashable | None]
+    shape: bytes = b""
 
 
 def read_unit(source: Source, file: str) -> Unit:
@@ -58,8 +60,25 @@ def _cached(source: Source, file: str, variant: Hashable, read: Callable[[Reads]
         if unchanged(source, unit.inputs):
             return unit
     unit = read(Reads(source))
+    unit = replace(unit, shape=_shape(unit.stages))
     _CACHE.put(key, unit)
     return unit
+
+
+def _shape(stages: Sequence[Stage]) -> bytes:
+    """A digest of all that the graph between stages, and what is said about it, is made from."""
+    told = [
+        (
+            stage.name,
+            stage.key,
+            stage.file,
+            stage.line,
+            [(dep.path, dep.kind.value) for dep in stage.deps],
+            [out.path for out in stage.outs],
+        )
+        for stage in stages
+    ]
+    return hashlib.sha256(repr(told).encode("utf-8", "surrogateescape")).digest()
 
 
 def _read(reads: Reads, file: str, lock: str | None, *, with_values: bool) -> Unit:

@@ -102,6 +102,21 @@ def test_a_cycle_is_a_finding(tmp_path: Path) -> None:
     assert len(stage_states(pipeline)) == 3
 
 
+def test_the_graph_follows_every_change_that_it_is_made_of(tmp_path: Path) -> None:
+    """It is kept while files, deps and outs are the same; a command or a hash changes nothing in it."""
+    text = "stages:\n  one: {cmd: x, outs: [a]}\n  two: {cmd: x, deps: [a], outs: [b]}\n"
+    pipeline = read(tmp_path, {"dvc.yaml": text})
+    again = read(tmp_path, {"dvc.yaml": text.replace("cmd: x", "cmd: yy")})
+    assert again.edges is pipeline.edges and again.stages[0].cmd == "yy"
+    assert read(tmp_path, {"dvc.yaml": text.replace("deps: [a]", "deps: [c]")}).edges == ()
+    assert read(tmp_path, {"sub/dvc.yaml": "stages:\n  three: {cmd: x, outs: [../c]}\n"}).edges == (
+        ("sub/dvc.yaml:three", "two"),
+    )
+    ring = text.replace("outs: [a]", "deps: [b], outs: [a]")
+    lines = [read(tmp_path, {"dvc.yaml": "\n" * number + ring}).findings[-1].line for number in (0, 3)]
+    assert lines[1] == lines[0] + 3
+
+
 def test_a_stage_that_eats_its_own_output(tmp_path: Path) -> None:
     pipeline = read(tmp_path, {"dvc.yaml": "stages:\n  a: {cmd: x, deps: [o/in], outs: [o]}\n"})
     assert "both its dependency and its output" in messages(pipeline)
