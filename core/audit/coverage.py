@@ -76,6 +76,7 @@ COVERAGE: tuple[Line, ...] = (
             "drift_alert_resolved", "retraining_requested",
         ),
     ),
+    Line("Kinds of columns that people said", Recorded.YES, _WHO, ("column_kind_set",)),
     Line("Exports of evidence and audit logs", Recorded.YES, "who took what, with its SHA-256", ("export_made",)),
     Line(
         "Versions registered, archived, restored or deleted, and reports kept, through the desk", Recorded.YES, _WHO,

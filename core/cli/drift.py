@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.cli import drift_kinds
 from core.cli.options import HERE, Output, OutputOption, WorkspaceOption, log, print_json, print_table
 from core.errors import BadInput, ExitCode
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from core.drift.types import DriftReport
 
 app = typer.Typer(help="Has the data moved, by how much, and what was not watched?", no_args_is_help=True)
+app.add_typer(drift_kinds.app, name="kind")
 
 
 @app.callback()

@@ -15,6 +15,7 @@ import numpy as np
 from core.drift import kept
 from core.drift.cache import ProfileCache
 from core.drift.check import check, reference_profile
+from core.drift.column_kinds import SaidKind, said_kinds
 from core.drift.importance import Importance, surrogate_importance
 from core.drift.kept import Kept
 from core.drift.movement import Part, moved_parts
@@ -26,7 +27,7 @@ from core.drift.served_model import served_importance
 from core.drift.shape import LevelShape, NumericShape, column_shape
 from core.drift.sources import Remembering, Slice, Source, open_source
 from core.drift.trend import TrendWindow
-from core.drift.types import DriftReport
+from core.drift.types import ColumnKind, DriftReport
 from core.drift.windows import Window, cut
 from core.errors import BadInput, NotFound
 
@@ -107,7 +108,31 @@ def watched_policy(ws: Workspace, section: MonitorSection) -> Policy:
         *SERVED_LOG, "observed_at", *section.ignore,
     )  # fmt: skip
     policy = workspace_policy(ws)
-    return replace(policy, ignore=(*policy.ignore, *aside))
+    said = {name: one.kind for name, one in said_kinds(ws, section.model, section.environment).items()}
+    return replace(policy, ignore=(*policy.ignore, *aside), kinds={**policy.kinds, **said})
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedKind:
+    """A column's kind and what decided it: a person (``said``), the policy file, or the rules."""
+
+    kind: ColumnKind
+    decided_by: str
+    said: SaidKind | None = None
+
+
+def column_kinds(watched: Watched) -> Mapping[str, DecidedKind]:
+    """Each feature's kind, and who or what decided that."""
+    section = watched.section
+    said = said_kinds(watched.ws, section.model, section.environment)
+    filed = workspace_policy(watched.ws).kinds
+    found = {}
+    for name in watched.features:
+        override = watched.policy.kinds.get(name)
+        kind = override or reference_profile(watched.reference, name, None, watched.profiles).kind
+        by = "a person" if name in said else "drift-policy.toml" if name in filed else "the rules"
+        found[name] = DecidedKind(kind, by, said.get(name))
+    return found
 
 
 def log_columns(section: MonitorSection) -> LogColumns:

@@ -69,3 +69,13 @@ class RetrainingRequested(Event):
     kind: ClassVar[str] = "retraining_requested"
     alert_id: str
     columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnKindSet(Event):
+    """The monitor is to treat a column as ``treated_as``; '' gives it back to the policy file and the rules."""
+
+    kind: ClassVar[str] = "column_kind_set"
+    column: str
+    treated_as: str
+    before: str = ""

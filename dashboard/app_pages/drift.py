@@ -13,9 +13,12 @@ from dashboard import services
 from dashboard.charts.drift import drift_map, performance_over_time
 from dashboard.parts import drift as parts
 from dashboard.parts.alerts import alert_cards, show_alert_dialog
+from dashboard.parts.drift_kinds import kind_popover
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.identity import current_actor
 from dashboard.parts.marks import current_palette
+from dashboard.parts.reasoned import show_reasoned
+from dashboard.parts.release import show_result
 from dashboard.services import monitors
 
 WINDOWS = ("day", "week")
@@ -42,6 +45,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     names = [NEWEST, *monitors.window_names(model, window)]
     at = st.selectbox("Compare", names, key="at", bind="query-params", width=180)
 
+show_result()
 for name in watched:
     parts.headline(monitors.monitor_report(name, window))
 for name in monitors.unmonitored_models():
@@ -63,6 +67,7 @@ if not alerts and report.status in (Status.DEGRADED, Status.DRIFT):
 if report.drift is None:
     empty_state("Nothing could be compared", report.reason, icon=":material/error:")
     show_alert_dialog()
+    show_reasoned()
     st.stop()
 
 measured = report.performance
@@ -115,6 +120,7 @@ with tabs["Column"]:
     others = [column.name for column in report.drift.columns if column.name not in alarmed]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Column", [*alarmed, *others], key="column", bind="query-params", width=320)
+        kind_popover(model, window, report.environment, chosen)
         origin = monitors.training_data(model)
         if origin is not None:
             version, data = origin
@@ -148,3 +154,4 @@ with tabs["Export"], st.container(horizontal=True):
         st.download_button(label, make(contents), f"{stem}.{suffix}", kind, on_click="ignore")
 
 show_alert_dialog()
+show_reasoned()

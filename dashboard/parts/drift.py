@@ -7,7 +7,6 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from core.drift.kinds import RULES
 from core.drift.monitor import MonitorReport
 from core.drift.performance import PerformanceReport
 from core.drift.present import quality_sentences
@@ -64,9 +63,7 @@ def column_table(report: MonitorReport) -> None:
         }
         | {"importance": st.column_config.ProgressColumn(format="percent", max_value=1.0)},
     )
-    with st.popover("How a column's kind is decided", icon=":material/rule:"):
-        st.dataframe(pd.DataFrame(RULES, columns=["kind", "rule, first match first"]), hide_index=True)
-        st.caption('To override it, write `[kinds]` with `column = "numeric"` into `drift-policy.toml`.')
+    st.caption("A kind that the rules decided wrongly is changed under Column.")
 
 
 def column_detail(

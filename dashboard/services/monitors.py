@@ -13,6 +13,8 @@ from dashboard.services.frame import forget, workspace
 from dashboard.services.graph import lineage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from core.access import Actor
     from core.drift.alerts import Recorded
     from core.drift.importance import Importance
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from core.drift.shape import LevelShape, NumericShape
     from core.drift.timeline import Mark
     from core.drift.trend import TrendWindow
-    from core.drift.watched import PredictionDrift, Watched
+    from core.drift.types import ColumnKind
+    from core.drift.watched import DecidedKind, PredictionDrift, Watched
     from core.drift.whole_rows import WholeRows
     from core.ledger.state import OpenAlert
     from core.lineage.types import Graph, Node
@@ -153,6 +156,27 @@ def importance(model: str, window: str, name: str) -> Importance | None:
 
     watched = _watched(workspace(), model, window)
     return importance_of(watched, watched.window(name))
+
+
+def column_kinds(model: str, window: str) -> Mapping[str, DecidedKind]:
+    """Each watched column's kind, and whether a person, the policy file or the rules decided it."""
+    from core.drift.watched import column_kinds
+
+    return column_kinds(_watched(workspace(), model, window))
+
+
+def set_column_kind(
+    model: str, column: str, kind: ColumnKind | None, expected: ColumnKind | None, actor: Actor, reason: str
+) -> str:
+    """Treat a column as another kind, or give it back to the rules (None); every window is then judged anew."""
+    from core.drift.column_kinds import set_kind
+
+    try:
+        set_kind(workspace(), model, column, kind, actor, reason, expected=expected)
+    finally:
+        _watched.clear()
+        forget()
+    return f"{column} is treated as {kind.value}." if kind else f"{column} is decided by the rules again."
 
 
 def effect_gate(test: str | None) -> float:

@@ -128,6 +128,27 @@ def test_an_earlier_window_can_be_compared(visit, tmp_path):
     assert "OK: none of 2 tested columns drifted" in said(page)
 
 
+def test_a_kind_is_said_on_the_page_and_taken_back(visit, tmp_path):
+    build(tmp_path, moved=1)
+    page = visit(column="age")
+    assert "The rules took age for numeric: the type is a number." in said(page)
+    page.selectbox(key="kind_age").set_value("identifier").run()
+    page.button(key="set_kind").click().run()
+    page.button(key="confirm_reasoned").click().run()
+    assert any("Say why" in error.value for error in page.error)
+    page.button(key="set_kind").click().run()
+    page.text_input(key="reasoned_reason").set_value("a code").run()
+    page.button(key="confirm_reasoned").click().run()
+    assert any("age is treated as identifier" in done.value for done in page.success)
+    assert "that this is identifier: a code" in said(page)
+    assert "none of 1 tested columns drifted" in said(page)
+    page.button(key="reset_kind").click().run()
+    page.text_input(key="reasoned_reason").set_value("it is not").run()
+    page.button(key="confirm_reasoned").click().run()
+    assert "1 of 2 tested columns drifted: age" in said(page)
+    assert not page.exception
+
+
 def test_exports_hold_the_same_facts_and_no_request(tmp_path):
     build(tmp_path, moved=1)
     ws = open_workspace(tmp_path)

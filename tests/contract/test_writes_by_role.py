@@ -22,8 +22,9 @@ from core.deploy import adopt, drill, release, rollback, rollout, shadow, trials
 from core.deploy.drill import DrillPlan
 from core.deploy.trial import Step, Trial, TrialKind, TrialSpec, TrialState
 from core.deploy.types import EndpointKey, Served
-from core.drift import alerts
+from core.drift import alerts, column_kinds
 from core.drift.monitor import MonitorReport, Status
+from core.drift.types import ColumnKind
 from core.errors import ModelDeskError, Refused
 from core.evidence import pack
 from core.ledger.alert_events import DriftAlertRaised
@@ -248,6 +249,10 @@ WRITES: dict[str, tuple[Action, Callable[[Workspace, Prepared], object]]] = {
     "core.drift.alerts.request_retraining": (
         Action.REQUEST,
         lambda ws, _: alerts.request_retraining(ws, "a-1", KIM, "drifted"),
+    ),
+    "core.drift.column_kinds.set_kind": (
+        Action.ACKNOWLEDGE,
+        lambda ws, _: column_kinds.set_kind(ws, "risk", "age", ColumnKind.TEXT, KIM, "words"),
     ),
     "core.evidence.pack.export_pack": (Action.EXPORT, lambda ws, _: pack.export_pack(ws, "risk", 99, KIM)),
     "core.evidence.pack.export_to": (
