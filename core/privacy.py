@@ -66,6 +66,27 @@ def shown_cells(counts: Sequence[int]) -> tuple[int | str, ...]:
     )
 
 
+def joined_cells(counts: Sequence[int]) -> tuple[slice, ...]:
+    """Neighbouring cells of a histogram, joined until each holds nobody or eleven people and more.
+
+    Nothing is hidden then, and nothing can be worked out from the total. One slice of all cells where there are fewer
+    than eleven people in all.
+    """
+    found: list[tuple[int, int, int]] = []
+    start, held = 0, 0
+    for place, count in enumerate(counts):
+        held += count
+        if not is_small(held):
+            found.append((start, place + 1, held))
+            start, held = place + 1, 0
+    while held and found and is_small(held):  # what is left at the end joins those before it
+        start, _, before = found.pop()
+        held += before
+    if start < len(counts):
+        found.append((start, len(counts), held))
+    return tuple(slice(first, last) for first, last, _ in found)
+
+
 def _solvable(hidden: Sequence[int]) -> bool:
     """Whether one of the small cells follows from the sum of all hidden ones.
 

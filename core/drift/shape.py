@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,28 +14,41 @@ from core.drift.policy import Policy
 from core.drift.present import RARE
 from core.drift.profile import Profile, profile_like
 from core.drift.sources import Source
-from core.privacy import SMALLEST, is_small
+from core.privacy import SMALLEST, joined_cells
 
-_BINS = 24
-_POINTS = 81
+_BINS = 30
 _LEVELS = 15
 _SMALL = SMALLEST - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NumericShape:
-    """Shares per bin between ``edges`` (None where 1 to 10 rows are hidden) and curves over ``grid``.
+class Outline:
+    """One side's shares of rows between ascending ``edges``, each of nobody or of eleven rows and more.
 
-    ``gap_at`` is the place on the grid where the two cumulative curves are furthest apart.
+    The first bin holds all that is below it too, the last one all above; ``width`` is that of a bin before joining.
     """
 
     edges: np.ndarray
-    reference: tuple[float | None, ...]
-    current: tuple[float | None, ...]
-    grid: np.ndarray
-    reference_curve: np.ndarray
-    current_curve: np.ndarray
-    gap_at: int
+    shares: np.ndarray
+    width: float
+
+    @property
+    def cumulative(self) -> np.ndarray:
+        """The share of rows up to each edge."""
+        return np.concatenate([[0.0], np.cumsum(self.shares)])
+
+    def up_to(self, places: np.ndarray) -> np.ndarray:
+        """The share of rows up to each place, straight between the edges."""
+        return np.interp(places, self.edges, self.cumulative)
+
+
+@dataclass(frozen=True, slots=True)
+class NumericShape:
+    """How numbers are distributed on both sides; ``gap_at`` is where the two curves are furthest apart."""
+
+    reference: Outline
+    current: Outline
+    gap_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +80,29 @@ def column_shape(
 def _numeric(known: np.ndarray, seen: np.ndarray) -> NumericShape | None:
     if min(len(known), len(seen)) <= 2 * _SMALL:
         return None
-    # The eleventh value from either end: an edge that ten others share is no single person's value.
-    low = min(known[_SMALL], seen[_SMALL])
-    high = max(known[-1 - _SMALL], seen[-1 - _SMALL])
+    edges = _edges(min(known[_SMALL], seen[_SMALL]), max(known[-1 - _SMALL], seen[-1 - _SMALL]))
+    reference, current = _outline(known, edges), _outline(seen, edges)
+    places = np.union1d(reference.edges, current.edges)
+    gap = np.abs(reference.up_to(places) - current.up_to(places))
+    return NumericShape(reference, current, float(places[gap.argmax()]))
+
+
+def _edges(low: float, high: float) -> np.ndarray:
+    """Equal bins over the middle of the values, from round numbers: an exact one would be some person's value."""
     if low == high:
         low, high = low - 0.5, high + 0.5
-    edges, grid = np.linspace(low, high, _BINS + 1), np.linspace(low, high, _POINTS)
-    curves = [np.searchsorted(side, grid, side="right") / len(side) for side in (known, seen)]
-    return NumericShape(
-        edges, _shares(known, edges), _shares(seen, edges), grid, *curves,
-        int(np.abs(curves[0] - curves[1]).argmax()),
-    )  # fmt: skip
+    digits = -math.floor(math.log10((high - low) / _BINS))
+    step = 10.0**-digits
+    return np.linspace(math.floor(low / step) * step, math.ceil(high / step) * step, _BINS + 1)
 
 
-def _shares(values: np.ndarray, edges: np.ndarray) -> tuple[float | None, ...]:
-    counts, _ = np.histogram(values, edges)
-    return tuple(None if is_small(count) else float(count / len(values)) for count in counts)
+def _outline(values: np.ndarray, edges: np.ndarray) -> Outline:
+    inner = np.searchsorted(values, edges[1:-1], side="right")
+    counts = np.diff(np.concatenate([[0], inner, [len(values)]]))
+    cells = joined_cells(counts.tolist())
+    kept = [cell.start for cell in cells] + [len(counts)]
+    shares = np.array([counts[cell].sum() for cell in cells]) / len(values)
+    return Outline(edges[kept], shares, float(edges[1] - edges[0]))
 
 
 def _levels(known: Profile, seen: Profile) -> LevelShape:

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.drift.performance import PerformanceReport, WindowPerformance
-from core.drift.shape import LevelShape, NumericShape
+from core.drift.shape import LevelShape, NumericShape, Outline
 from core.drift.timeline import Mark
 from core.drift.trend import TrendWindow
 from core.drift.types import ColumnReport, Severity
@@ -165,36 +165,51 @@ def drift_map(windows: Sequence[TrendWindow], columns: Sequence[str], palette: P
 
 
 def distribution(shape: NumericShape | LevelShape, palette: Palette) -> go.Figure:
-    """Training data and current window side by side, as shares of rows."""
+    """Training data and current window over each other, as shares of rows."""
     figure = go.Figure()
-    if isinstance(shape, LevelShape):
-        x: Sequence[object] = shape.levels
-    else:
-        x = ((shape.edges[:-1] + shape.edges[1:]) / 2).tolist()
-    for values, name, color in (
+    for side, name, color in (
         (shape.reference, "training data", palette.series[0]),
         (shape.current, "current window", palette.series[1]),
     ):
-        figure.add_bar(
-            x=x, y=values, name=name, marker={"color": color}, opacity=0.65, hovertemplate="%{y:.1%}"
-        )
-    figure.update_layout(barmode="group" if isinstance(shape, LevelShape) else "overlay", bargap=0.05)
-    figure.update_yaxes(tickformat=".0%", title="share of rows")
-    return _layout(figure, palette, 300)
+        bars = _levels(shape.levels, side) if isinstance(shape, LevelShape) else _bins(side)
+        figure.add_bar(**bars, name=name, marker={"color": color, "line": {"width": 0}}, opacity=0.65)
+    levels = isinstance(shape, LevelShape)
+    figure.update_layout(barmode="group" if levels else "overlay", bargap=0.15 if levels else 0)
+    figure.update_yaxes(tickformat=".0%", title="share of rows" if levels else "share of rows per bin")
+    return _layout(figure, palette, 300).update_layout(hovermode="closest" if not levels else "x unified")
+
+
+def _levels(levels: Sequence[str], shares: Sequence[float]) -> dict[str, object]:
+    return {"x": levels, "y": shares, "hovertemplate": "%{y:.1%}"}
+
+
+def _bins(side: Outline) -> dict[str, object]:
+    """Bars whose area tells the share, so that joined bins are as high as those they were joined from."""
+    low, high = side.edges[:-1], side.edges[1:]
+    words = [f"{a:.4g} to {b:.4g}" for a, b in zip(low, high, strict=True)]
+    words[0], words[-1] = f"up to {high[0]:.4g}", f"over {low[-1]:.4g}"
+    said = [f"{share:.1%} of rows<br>{word}" for share, word in zip(side.shares, words, strict=True)]
+    return {
+        "x": ((low + high) / 2).tolist(), "width": (high - low).tolist(),
+        "y": (side.shares * side.width / (high - low)).tolist(), "customdata": said, "hovertemplate": "%{customdata}",
+    }  # fmt: skip
 
 
 def cumulative(shape: NumericShape, distance: float | None, palette: Palette) -> go.Figure:
     """Both cumulative curves with the widest gap drawn; the exact D is in its label."""
     figure = go.Figure()
-    for curve, name, color in (
-        (shape.reference_curve, "training data", palette.series[0]),
-        (shape.current_curve, "current window", palette.series[1]),
+    for side, name, color in (
+        (shape.reference, "training data", palette.series[0]),
+        (shape.current, "current window", palette.series[1]),
     ):
-        figure.add_scatter(x=shape.grid, y=curve, name=name, line={"color": color}, hovertemplate="%{y:.1%}")
-    at = shape.gap_at
-    gap = np.array([shape.reference_curve[at], shape.current_curve[at]])
+        figure.add_scatter(
+            x=side.edges, y=side.cumulative, name=name, line={"color": color}, mode="lines",
+            hovertemplate="%{y:.1%} up to %{x:.4g}",
+        )  # fmt: skip
+    at = np.array([shape.gap_at])
     figure.add_scatter(
-        x=[shape.grid[at]] * 2, y=gap, mode="lines+markers", line={"color": palette.bad, "width": 3},
+        x=[shape.gap_at] * 2, y=[float(side.up_to(at)[0]) for side in (shape.reference, shape.current)],
+        mode="lines+markers", line={"color": palette.bad, "width": 3},
         name="D" if distance is None else f"D = {distance:.3f}", hoverinfo="skip",
     )  # fmt: skip
     figure.update_yaxes(tickformat=".0%", title="share of rows up to here", range=[0, 1.02])

@@ -100,7 +100,10 @@ def column_detail(
     _statistics(left, detail)
     if isinstance(shape, NumericShape):
         _moved(right, model, window, at, detail.name)
-    st.caption("Bins and levels of 1 to 10 rows are hidden; the outermost ten values are not drawn.")
+    st.caption(
+        "Neighbouring bins are joined until each holds no row or more than ten, rare levels are one; the outermost "
+        "bins hold all that lies beyond."
+    )
 
 
 def _statistics(place: st.delta_generator.DeltaGenerator, detail: ColumnReport) -> None:

@@ -12,8 +12,11 @@ import pytest
 
 from core.drift.check import check
 from core.drift.movement import moved_parts
+from core.drift.policy import DEFAULT
 from core.drift.present import quality_sentences
 from core.drift.profile import profile_like, profile_reference
+from core.drift.shape import column_shape
+from core.drift.sources import open_source
 from core.drift.types import ColumnKind, DriftReport, Verdict
 
 RNG = np.random.default_rng(11)
@@ -248,3 +251,25 @@ def test_where_a_column_moved_hides_small_cells_and_what_would_give_them_away():
     assert sum(part.contribution for part in numbers.values()) == pytest.approx(
         run({"a": np.arange(1000.0)}, {"a": np.arange(500.0)}).column("a").statistics.psi
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_chart_gives_no_small_cell_not_even_by_subtraction(seed):
+    """Four rows of a rare value among 500: no bar, no step of the curve and no rest of the whole is four."""
+    rng = np.random.default_rng(seed)
+    middle = rng.normal(50, 5, 496)
+    known = np.concatenate([middle, [72.0] * 4, rng.normal(90, 2, 100)])
+    seen = np.concatenate([middle[:300] + 1, [72.0] * 4, [-400.0] * 3])
+    shape = column_shape(
+        open_source(pa.table({"a": known})), open_source(pa.table({"a": seen})), "a", DEFAULT
+    )
+    for side, values in ((shape.reference, known), (shape.current, seen)):
+        counts = side.shares * len(values)
+        assert np.allclose(counts, counts.round()) and counts.sum() == pytest.approx(len(values))
+        assert all(count == 0 or count >= 11 for count in counts.round())
+        assert np.allclose(np.diff(side.cumulative) * len(values), counts), (
+            "the curve tells what the bars tell"
+        )
+        inside = np.histogram(values, np.concatenate([[-np.inf], side.edges[1:-1], [np.inf]]))[0]
+        assert np.abs(inside - counts.round()).sum() <= 2, "edges are real ones"
+    assert not set(shape.reference.edges.tolist()) & set(known.tolist()), "no edge is a person's value"

@@ -60,6 +60,22 @@ def test_large_cells_are_shown_unless_they_tell_a_small_one():
     assert privacy.shown_cells([4, 5, 60]) == (SMALL, SMALL, 60)
 
 
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=12))
+@example([20, 0, 3])
+@example([0, 0, 3, 20])
+@example([3, 4])
+def test_joined_cells_hold_nobody_or_enough_and_lose_no_one(counts):
+    cells = privacy.joined_cells(counts)
+    assert [place for cell in cells for place in range(len(counts))[cell]] == list(range(len(counts)))
+    sums = [sum(counts[cell]) for cell in cells]
+    assert not any(map(privacy.is_small, sums)) or (len(sums) == 1 and sum(counts) < 11)
+
+
+def test_cells_are_joined_no_further_than_it_takes():
+    assert privacy.joined_cells([20, 0, 30, 11]) == (slice(0, 1), slice(1, 2), slice(2, 3), slice(3, 4))
+    assert privacy.joined_cells([20, 3, 9, 0]) == (slice(0, 1), slice(1, 3), slice(3, 4))
+
+
 def test_metrics_of_small_groups_are_hidden_by_their_names():
     shown = privacy.shown_metrics(
         {
