@@ -158,6 +158,10 @@ def test_exports_hold_the_same_facts_and_no_request(tmp_path):
     for export in (page, text, json.dumps(document)):
         assert "1 of 2 tested columns drifted: age" in export
         assert "r5-" not in export, "no request is named"
-    assert "<svg" in page and "http" not in page, "self-contained"
+    assert "<svg" in page and "http://" not in page and "https://" not in page, "self-contained"
+    assert "Content-Security-Policy" in page, "the one document of the project"
+    for heading in ("What is open", "Performance", "Columns", "Columns over time"):
+        assert f"<h2>{heading}</h2>" in page
+    assert page.count("▲") >= 3 and text.startswith("# Drift of risk in production: DRIFT")
     assert document["windows"][3]["drifted"] == ["age"]
     assert "| age | numeric | DRIFT |" in text
