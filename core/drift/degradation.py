@@ -159,3 +159,26 @@ def still_down(
         return True
     shown = _fell(base, known[down[-1]], sign)
     return shown < (Z95 + Z_POWER) * math.hypot(base.error, later.error)
+
+
+def fallen_since(
+    series: Sequence[tuple[str, Mapping[str, Metric]]], name: str, directions: Mapping[str, str]
+) -> str | None:
+    """The window in which the present fall of ``name`` began; None while it is not down.
+
+    A window too small to be sure by itself belongs to it when it lies down by half of the newest certain fall.
+    """
+    if not still_down(series, name, directions):
+        return None
+    known = [(window, metrics[name]) for window, metrics in series if name in metrics]
+    values, sign = [metric for _, metric in known], direction(name, directions)
+    base = _baseline(values, len(values) - 1)
+    if base is None:
+        return None
+    sure = [at for at in range(_BASELINE_WINDOWS, len(values)) if _stays_down(base, values[at], sign, Z95)]
+    began, half = sure[-1], _fell(base, values[sure[-1]], sign) / 2
+    for at in range(sure[-1] - 1, _BASELINE_WINDOWS - 1, -1):
+        if at not in sure and _fell(base, values[at], sign) < half:
+            break
+        began = at
+    return known[began][0]

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from core.drift import kept
-from core.drift.degradation import Alert, still_down
+from core.drift.degradation import Alert, fallen_since, still_down
 from core.drift.metrics import HEADLINE
 from core.drift.performance import PerformanceReport, performance
 from core.drift.types import DriftReport, Severity, Verdict
@@ -46,7 +46,8 @@ class Status(StrEnum):
 class MonitorReport:
     """A model's state: its last window against the reference, and its performance by window.
 
-    ``down`` are the alerts on headline metrics whose fall still holds, newest first.
+    ``down`` are the alerts on headline metrics whose fall still holds, newest first; ``since`` names the window in
+    which the first of them began to fall.
     """
 
     model: str
@@ -57,6 +58,7 @@ class MonitorReport:
     drift: DriftReport | None = None
     performance: PerformanceReport | None = None
     down: tuple[Alert, ...] = ()
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,10 @@ def monitor_report(
         return MonitorReport(
             model=model, environment=section.environment, status=Status.INCONCLUSIVE, reason=error.what
         )
-    down = lasting(measured, ws.settings.metric_directions)
+    directions = ws.settings.metric_directions
+    down = lasting(measured, directions)
+    series = [(part.name, part.metrics) for part in measured.measured]
+    since = fallen_since(series, str(down[0].metric), directions) if down else None
     status, reason = _status(drift, measured, down)
     return MonitorReport(
         model=model,
@@ -133,6 +138,7 @@ def monitor_report(
         drift=drift,
         performance=measured,
         down=down,
+        since=since,
     )
 
 

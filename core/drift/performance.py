@@ -50,6 +50,19 @@ class PerformanceReport:
         """The alerts that say the model has got worse."""
         return tuple(alert for alert in self.alerts if alert.severity is not Severity.NOTICE)
 
+    def unforeseen(self, metric: str, since: str) -> bool:
+        """Whether most windows from ``since`` on have an estimate that their labels contradict."""
+        names = [part.name for part in self.windows]
+        both = [
+            part for part in self.windows[names.index(since) if since in names else 0 :]
+            if metric in part.metrics and metric in part.estimated
+        ]  # fmt: skip
+        outside = [
+            part for part in both
+            if not part.metrics[metric].low <= part.estimated[metric].value <= part.metrics[metric].high
+        ]  # fmt: skip
+        return len(outside) > len(both) / 2
+
     @property
     def measured(self) -> tuple[WindowPerformance, ...]:
         """The windows with realised metrics."""

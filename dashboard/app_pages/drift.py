@@ -3,12 +3,10 @@
 import json
 from urllib.parse import quote
 
-import pandas as pd
 import streamlit as st
 
 from core.drift.export import Contents, to_html, to_json, to_markdown
-from core.drift.monitor import MonitorReport, Status
-from core.drift.trend import since
+from core.drift.monitor import Status
 from dashboard import services
 from dashboard.charts.drift import drift_map, performance_over_time
 from dashboard.parts import drift as parts
@@ -46,13 +44,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     at = st.selectbox("Compare", names, key="at", bind="query-params", width=180)
 
 show_result()
-for name in watched:
-    parts.headline(monitors.monitor_report(name, window))
-for name in monitors.unmonitored_models():
-    why = "no `[[monitors]]` section in modeldesk.toml names this model"
-    parts.headline(MonitorReport(model=name, environment="", status=Status.NOT_MONITORED, reason=why))
-
+parts.headlines(
+    [monitors.monitor_report(name, window) for name in watched], model, monitors.unmonitored_models()
+)
 report = monitors.monitor_report(model, window, None if at == NEWEST else at)
+moved = st.container()
 alerts = monitors.open_alerts(model)
 alert_cards(alerts, st.query_params.get("alert"))
 if not alerts and report.status in (Status.DEGRADED, Status.DRIFT):
@@ -70,7 +66,6 @@ if report.drift is None:
     show_reasoned()
     st.stop()
 
-measured = report.performance
 measured = report.performance
 seen = measured.windows if measured else ()
 metrics = sorted({name for part in seen for name in (*part.metrics, *part.estimated)})
@@ -90,6 +85,11 @@ else:
     st.plotly_chart(
         performance_over_time(measured, metric, monitors.timeline(model), palette), key="performance"
     )
+    if report.since and measured.unforeseen(metric, report.since):
+        st.caption(
+            f"The estimate did not see the fall of {report.since}: it knows the inputs, and what they mean for the "
+            "outcome has changed. Look at labels and at how they come about before retraining."
+        )
     with st.expander("Realised against estimated, window by window", icon=":material/table:"):
         parts.performance_table(measured, metric)
 
@@ -102,10 +102,8 @@ st.plotly_chart(drift_map(windows, tested, palette), key="map")
 st.caption(
     "▲ marks a column that drifted in that window; colour is the size of the effect. Drifting columns first."
 )
-began = [(name, since(windows, name)) for name in tested]
-if any(start for _, start in began):
-    table = pd.DataFrame([row for row in began if row[1]], columns=["column", "drifting since"])
-    st.dataframe(table, hide_index=True, width="content")
+with moved:
+    parts.moved_line(report, windows)
 
 st.header(f"{report.window} against the training data", anchor=False)
 st.caption(f"{report.drift.verdict.value}: {report.drift.reason}.")
@@ -120,7 +118,8 @@ with tabs["Column"]:
     others = [column.name for column in report.drift.columns if column.name not in alarmed]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Column", [*alarmed, *others], key="column", bind="query-params", width=320)
-        kind_popover(model, window, report.environment, chosen)
+        if not report.drift.engine:
+            kind_popover(model, window, report.environment, chosen)
         origin = monitors.training_data(model)
         if origin is not None:
             version, data = origin
@@ -133,7 +132,7 @@ with tabs["Column"]:
             )
     parts.column_detail(model, window, report.window, report.drift.column(chosen), windows, palette)
 with tabs["All columns"]:
-    parts.column_table(report)
+    parts.column_table(report, windows)
 with tabs["Quality"]:
     parts.quality_tab(report)
 if "Segments" in tabs:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
 import streamlit as st
 
-from core.drift.monitor import MonitorReport
+from core.drift.monitor import MonitorReport, Status
 from core.drift.performance import PerformanceReport
 from core.drift.present import quality_sentences
 from core.drift.shape import NumericShape
@@ -20,13 +21,42 @@ from dashboard.palette import MISSING, Palette, mark, number, small_count
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state
 from dashboard.parts.marks import inline_badge
+from dashboard.parts.text import literal
 from dashboard.services import monitors
+
+_MOST_LINES = 4
+
+
+def headlines(reports: Sequence[MonitorReport], chosen: str, unmonitored: Sequence[str]) -> None:
+    """One line per model, the chosen one first; many others, and those that nobody watches, take little room."""
+    first = [report for report in reports if report.model == chosen]
+    others = [report for report in reports if report.model != chosen]
+    for report in first:
+        headline(report)
+    if len(others) > _MOST_LINES:
+        worst = sum(report.status in (Status.DEGRADED, Status.DRIFT) for report in others)
+        with st.expander(f"{len(others)} other models, {worst} of them DEGRADED or DRIFT"):
+            for report in others:
+                headline(report)
+    else:
+        for report in others:
+            headline(report)
+    if unmonitored:
+        more = f" and {len(unmonitored) - _MOST_LINES} more" if len(unmonitored) > _MOST_LINES else ""
+        names = ", ".join(f"**{literal(name)}**" for name in unmonitored[:_MOST_LINES])
+        st.markdown(
+            f"{inline_badge(Status.NOT_MONITORED.value)} {names}{more}: no `[[monitors]]` section in "
+            "modeldesk.toml names them"
+        )
 
 
 def headline(report: MonitorReport) -> None:
-    """One line per model: the word, the name, the reason."""
+    """One line per model: the word, the name, the reason, since when."""
     where = f" in {report.environment}" if report.environment else ""
-    st.markdown(f"{inline_badge(report.status.value)} **{report.model}**{where}: {report.reason}")
+    began = f", since **{report.since}**" if report.since else ""
+    st.markdown(
+        f"{inline_badge(report.status.value)} **{literal(report.model)}**{where}: {literal(report.reason, 400)}{began}"
+    )
 
 
 def engine_note(report: MonitorReport, asked_at: datetime | None) -> None:
@@ -39,7 +69,21 @@ def engine_note(report: MonitorReport, asked_at: datetime | None) -> None:
     )
 
 
-def column_table(report: MonitorReport) -> None:
+def moved_line(report: MonitorReport, windows: Sequence[TrendWindow]) -> None:
+    """What moved, since when, and how much the model uses it: before any picture."""
+    alarms = report.drift.alarms if report.drift else ()
+    if not alarms:
+        return
+    said = []
+    for column in alarms[:_MOST_LINES]:
+        began = since(windows, column.name)
+        used = "" if column.importance is None else f", {column.importance:.0%} of what the model uses"
+        said.append(f"**{literal(column.name)}** {f'since {began}' if began else column.verdict.value}{used}")
+    more = f" · {len(alarms) - _MOST_LINES} more under All columns" if len(alarms) > _MOST_LINES else ""
+    st.markdown(f"Moved: {' · '.join(said)}{more}")
+
+
+def column_table(report: MonitorReport, windows: Sequence[TrendWindow]) -> None:
     """Every column of the window in one sortable table."""
     columns = report.drift.columns if report.drift else ()
     st.dataframe(
@@ -47,6 +91,7 @@ def column_table(report: MonitorReport) -> None:
             {
                 "column": [column.name for column in columns],
                 "verdict": [mark(column.verdict.value).text for column in columns],
+                "drifting since": [since(windows, column.name) for column in columns],
                 "kind": [column.kind.value for column in columns],
                 "importance": [column.importance for column in columns],
                 "effect": [column.effect for column in columns],

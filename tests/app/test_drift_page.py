@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -45,13 +46,16 @@ def test_drift_is_said_first_and_the_column_is_named(visit, tmp_path):
     assert table.loc["age", "verdict"].endswith("DRIFT")
     assert table.loc["age", "KS D"] == pytest.approx(0.38, abs=0.06)
     assert table.loc["site", "verdict"].endswith("OK")
-    since = next(frame.value for frame in page.dataframe if "drifting since" in frame.value.columns)
-    assert since.values.tolist() == [["age", "2026-01-04"]]
+    assert table.loc["age", "drifting since"] == "2026-01-04"
+    assert pd.isna(table.loc["site", "drifting since"])
+    assert "Moved: **age** since 2026-01-04" in said(page)
 
 
 def test_a_model_that_got_worse_is_degraded(visit, tmp_path):
     build(tmp_path, moved=0, flipped=True)
-    assert "DEGRADED" in said(visit())
+    page = visit()
+    assert "DEGRADED" in said(page) and "since **2026-01-04**" in said(page)
+    assert "The estimate did not see the fall of 2026-01-04" in said(page)
 
 
 def test_all_is_well_and_the_url_chooses(visit, tmp_path):

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from core.cli.performance import app
 from core.drift.cbpe import calibrate, estimate
-from core.drift.degradation import degradation, plain_rules, still_down
+from core.drift.degradation import degradation, fallen_since, plain_rules, still_down
 from core.drift.metrics import Metric, measure
 from core.drift.performance import performance
 from core.drift.prediction_log import LogColumns
@@ -276,3 +276,15 @@ def _of(parts):
     for place, (value, rows) in enumerate(parts):
         found += [(f"w{place}", metrics) for _, metrics in _windows((value,), rows)]
     return found
+
+
+def test_a_fall_began_where_it_first_was_certain_or_half_as_deep():
+    high = [(0.90, 400)] * 4
+    assert fallen_since(_of([*high, (0.7, 400), (0.7, 400)]), "accuracy", {}) == "w4"
+    assert fallen_since(_of([*high, (0.75, 12), (0.7, 400), (0.88, 20)]), "accuracy", {}) == "w4", (
+        "half as deep"
+    )
+    assert fallen_since(_of([*high, (0.7, 400), *[(0.9, 400)] * 2, (0.7, 400)]), "accuracy", {}) == "w7", (
+        "again"
+    )
+    assert fallen_since(_of([*high, *high]), "accuracy", {}) is None
