@@ -215,6 +215,7 @@ EXPECTED = {
     ("reconcile", 9): "a dry run leaves what is out of sync",
     ("deploy", 6): "this copy's production is frozen, and a dry run ends as the act would",
     ("promote", 6): "the same",
+    ("drift kind reset", 7): "nobody said what kind a column is here",
     ("deployd adopt", 6): "this copy has no serving engine",
     ("pipeline cancel", 2): "no job runs here",
     ("approval override", 2): "the gate that the help names passed",
