@@ -18,7 +18,7 @@ import pytest
 from core import views
 from core.access import ROLES, Action, Actor
 from core.audit import log
-from core.deploy import adopt, drill, release, rollback, rollout, shadow, trials
+from core.deploy import adopt, drill, release, rollback, rollout, shadow, trial_plan, trials
 from core.deploy.drill import DrillPlan
 from core.deploy.trial import Step, Trial, TrialKind, TrialSpec, TrialState
 from core.deploy.types import EndpointKey, Served
@@ -218,6 +218,14 @@ WRITES: dict[str, tuple[Action, Callable[[Workspace, Prepared], object]]] = {
         Action.DEPLOY,
         lambda ws, _: trials.start(ws.deployments, _deploy_plan(), TrialSpec(), KIM, "try it"),
     ),
+    "core.deploy.trials.check_start": (
+        Action.DEPLOY,
+        lambda ws, _: trials.check_start(ws.deployments, _deploy_plan(), TrialSpec(), KIM),
+    ),
+    "core.deploy.trial_plan.check_change": (
+        Action.ROLL_BACK,
+        lambda ws, _: trial_plan.check_change(ws.deployments, "abort", _trial(), KIM, "bad"),
+    ),
     "core.deploy.trials.pause": (
         Action.DEPLOY,
         lambda ws, _: trials.pause(ws.deployments, _trial(), KIM, "wait"),
@@ -235,6 +243,7 @@ WRITES: dict[str, tuple[Action, Callable[[Workspace, Prepared], object]]] = {
         lambda ws, _: drill.drill(ws.deployments, DrillPlan(key=KEY, live=1, target=99, warm=False), KIM),
     ),
     "core.deploy.shadow.replay": (Action.DEPLOY, lambda ws, _: shadow.replay(ws.deployments, KEY, 99, KIM)),
+    "core.deploy.shadow.planned": (Action.DEPLOY, lambda ws, _: shadow.planned(ws.deployments, KEY, 99, KIM)),
     "core.drift.alerts.record_findings": (
         Action.MONITOR,
         lambda ws, _: alerts.record_findings(ws, [MonitorReport(**PLACE, status=Status.OK, reason="")], KIM),
@@ -255,6 +264,10 @@ WRITES: dict[str, tuple[Action, Callable[[Workspace, Prepared], object]]] = {
         lambda ws, _: column_kinds.set_kind(ws, "risk", "age", ColumnKind.TEXT, KIM, "words"),
     ),
     "core.evidence.pack.export_pack": (Action.EXPORT, lambda ws, _: pack.export_pack(ws, "risk", 99, KIM)),
+    "core.evidence.pack.preview": (
+        Action.EXPORT,
+        lambda ws, _: pack.preview(ws, "risk", 99, KIM, ws.root / "pack.zip"),
+    ),
     "core.evidence.pack.export_to": (
         Action.EXPORT,
         lambda ws, _: pack.export_to(ws, "risk", 99, KIM, ws.root / "pack.zip"),
