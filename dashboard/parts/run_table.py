@@ -30,6 +30,8 @@ def run_grid(shown: pa.Table, key: str, *, one_experiment: bool, curve: str = ""
     place = shown.column_names.index("status")
     # As codes and their few words, which is a tenth of what the browser would be sent for 50,000 runs.
     frame = shown.set_column(place, "status", pa.DictionaryArray.from_arrays(coded, marks))
+    place = frame.column_names.index("duration")
+    frame = frame.set_column(place, "duration", _clock(shown["duration"]))
     same = pa.DictionaryArray.from_arrays(pa.repeat(0, frame.num_rows).cast(pa.int8()), [AGAINST])
     frame = frame.add_column(place + 1, "against", same)
     if one_experiment:
@@ -54,6 +56,13 @@ def run_grid(shown: pa.Table, key: str, *, one_experiment: bool, curve: str = ""
     rows = [row for row in event.selection.rows if row < frame.num_rows]
     _keep_in_url([frame["run_id"][row].as_py() for row in rows])
     return rows
+
+
+def _clock(seconds: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Seconds as durations, which are shown as h:min:s; tenths only below a minute."""
+    tenths = pc.round(seconds, 1)
+    rounded = pc.if_else(pc.less(seconds, 60), tenths, pc.round(seconds))
+    return pc.multiply(rounded, 1000).cast(pa.int64(), safe=False).cast(pa.duration("ms"))
 
 
 def _rows_in_url(frame: pa.Table) -> list[int]:
@@ -94,7 +103,7 @@ def _columns(frame: pa.Table, curve: str) -> dict[str, object]:
         "status": column.TextColumn("status", width=110),
         "started": column.DatetimeColumn("started (UTC)", format="YYYY-MM-DD HH:mm", timezone="UTC"),
         "duration": column.NumberColumn(
-            "duration", format="duration", help="wall-clock time; empty while running"
+            "duration", format="compact", help="wall-clock time, h:min:s; empty while running"
         ),
         "git": column.TextColumn("git", help="commit of the code", width="small"),
         "data": column.TextColumn("data", help="content hash of the training data", width="small"),
