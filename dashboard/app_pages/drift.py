@@ -17,6 +17,7 @@ from dashboard.parts.identity import current_actor
 from dashboard.parts.marks import current_palette
 from dashboard.parts.reasoned import show_reasoned
 from dashboard.parts.release import show_result
+from dashboard.parts.text import literal
 from dashboard.services import monitors
 
 WINDOWS = ("day", "week")
@@ -105,8 +106,10 @@ st.caption(
 with moved:
     parts.moved_line(report, windows)
 
-st.header(f"{report.window} against the training data", anchor=False)
-st.caption(f"{report.drift.verdict.value}: {report.drift.reason}.")
+st.header(f"{report.window} against the reference", anchor=False)
+st.caption(
+    f"{report.drift.verdict.value}: {report.drift.reason}. Reference: {literal(monitors.reference_name(model))}."
+)
 known = None if report.drift.engine else monitors.importance(model, window, report.window)
 if known is not None:
     st.caption(known.sentence)
@@ -120,16 +123,15 @@ with tabs["Column"]:
         chosen = st.selectbox("Column", [*alarmed, *others], key="column", bind="query-params", width=320)
         if not report.drift.engine:
             kind_popover(model, window, report.environment, chosen)
-        origin = monitors.training_data(model)
-        if origin is not None:
-            version, data = origin
-            st.page_link(
-                "app_pages/lineage.py",
-                label=f"Training data of v{version} ({str(data.attributes.get('hash'))[:8]}) "
-                "and every version trained on it",
-                icon=":material/account_tree:",
-                query_params={"focus": data.id, "impact": "true"},
-            )
+    origin = monitors.training_data(model)
+    if origin is not None:
+        version, data = origin
+        st.page_link(
+            "app_pages/lineage.py",
+            label=f"Every version trained on v{version}'s data ({str(data.attributes.get('hash'))[:8]})",
+            icon=":material/account_tree:",
+            query_params={"focus": data.id, "impact": "true"},
+        )
     parts.column_detail(model, window, report.window, report.drift.column(chosen), windows, palette)
 with tabs["All columns"]:
     parts.column_table(report, windows)

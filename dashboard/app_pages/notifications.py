@@ -53,12 +53,12 @@ st.dataframe(
             "State": mark(words[item.state]).text,
             "Channel": item.channel,
             "What": item.title,
-            "Why not": item.error or MISSING,
             "Made": moment(item.created_at),
             "Sent": moment(item.sent_at) if item.sent_at else MISSING,
             "Next try": moment(item.due_at) if item.state == "waiting" else MISSING,
             "Tries": item.attempts,
             "Page": item.link,
+            "Why not": item.error or MISSING,
         }
         for item in shown
     ],

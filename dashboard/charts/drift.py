@@ -14,6 +14,11 @@ from core.drift.trend import TrendWindow
 from core.drift.types import ColumnReport, Severity
 from dashboard.palette import Palette, small_count
 
+_LABEL_PX = 36
+"""Height of a label of two lines above a chart."""
+_LABEL_SHARE = 0.25
+"""Share of a chart's width that a label may take on a phone."""
+
 
 def _layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
     figure.update_layout(
@@ -22,8 +27,8 @@ def _layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": palette.text},
-        # Below the labels of the x axis: these are two lines high, whatever the height of the chart.
-        legend={"orientation": "h", "y": -48 / (height - 60), "yanchor": "top", "x": 0},
+        # At the foot of the figure, under the x axis' labels: on a phone it has as many lines as entries.
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         hovermode="x unified",
     )
     figure.update_xaxes(gridcolor=palette.grid, zeroline=False)
@@ -60,10 +65,11 @@ def performance_over_time(
             hovertemplate="%{y:.3f} estimated",
         )  # fmt: skip
     _add_alerts(figure, report, metric, palette)
-    _add_marks(figure, [_place(part) for part in report.windows], marks, palette)
+    levels = _add_marks(figure, [_place(part) for part in report.windows], marks, palette)
     figure.update_yaxes(title=metric)
-    _layout(figure, palette, 290)
-    return figure.update_layout(margin_t=36)
+    above = levels * _LABEL_PX
+    _layout(figure, palette, 254 + above)
+    return figure.update_layout(margin_t=above)
 
 
 def _place(part: WindowPerformance) -> object:
@@ -87,13 +93,19 @@ def _add_alerts(figure: go.Figure, report: PerformanceReport, metric: str, palet
     )  # fmt: skip
 
 
-def _add_marks(figure: go.Figure, places: Sequence[object], marks: Sequence[Mark], palette: Palette) -> None:
-    """A line where a version came live (and its training data, where that changed) and where an alert was raised."""
+def _add_marks(figure: go.Figure, places: Sequence[object], marks: Sequence[Mark], palette: Palette) -> int:
+    """A line where a version came live (and its training data, where that changed) and where an alert was raised.
+
+    Versions that came soon after one another are labelled on two levels. Returns how many levels there are.
+    """
     if not places or isinstance(places[0], str):
-        return
+        return 1
     first, data = places[0], ""
+    last = max(places[-1], *(mark.at.replace(tzinfo=None) for mark in marks)) if marks else places[-1]
+    width = last - first
     before = [mark for mark in marks if mark.version and mark.at.replace(tzinfo=None) < first]
     shown = [*before[-1:], *(mark for mark in marks if mark.at.replace(tzinfo=None) >= first)]
+    level, highest, labelled = 0, 0, None
     for mark in shown:
         at = max(mark.at.replace(tzinfo=None), first)
         alert = mark.kind == "alert"
@@ -101,12 +113,18 @@ def _add_marks(figure: go.Figure, places: Sequence[object], marks: Sequence[Mark
         words = "alert" if alert else mark.text
         if mark.data and mark.data != data:
             words, data = f"{words}<br>data {mark.data}", mark.data
+        if not alert:
+            crowded = labelled is not None and at - labelled < width * _LABEL_SHARE
+            level, labelled = (1 - level if crowded else 0), at
+            highest = max(highest, level)
         figure.add_vline(x=at, line={"color": color, "width": 1, "dash": "dash" if alert else "solid"})
         figure.add_annotation(
-            x=at, y=0 if alert else 1, yref="paper", xanchor="right" if alert else "left", yanchor="bottom",
+            x=at, y=0 if alert else 1, yref="paper", yshift=0 if alert else level * _LABEL_PX,
+            xanchor="right" if at - first > width / 2 else "left", yanchor="bottom",
             text=words, showarrow=False, align="left", font={"size": 11, "color": color},
             hovertext=f"{mark.at:%Y-%m-%d %H:%M} UTC: {mark.text}",
         )  # fmt: skip
+    return highest + 1
 
 
 def column_over_time(windows: Sequence[TrendWindow], column: str, gate: float, palette: Palette) -> go.Figure:

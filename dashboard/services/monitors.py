@@ -248,6 +248,15 @@ def _timeline(ws: Workspace, model: str) -> tuple[Mark, ...]:
     return marks(records, section.environment, _graph(), section.reference)
 
 
+def reference_name(model: str) -> str:
+    """What the windows of a watched model are compared with, as its monitor names it."""
+    from core.drift.watched import monitored
+
+    ws = workspace()
+    reference = monitored(ws)[model].reference
+    return str(reference.relative_to(ws.root) if reference.is_relative_to(ws.root) else reference)
+
+
 def training_data(model: str) -> tuple[int, Node] | None:
     """The live version of a watched model and the data it was trained on; None where that is not recorded."""
     from core.drift.timeline import trained_on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +13,12 @@ from streamlit.testing.v1 import AppTest
 from core.drift.alerts import open_alerts
 from core.drift.export import Contents, to_html, to_json, to_markdown
 from core.drift.monitor import monitor_report
+from core.drift.performance import PerformanceReport, WindowPerformance
+from core.drift.timeline import Mark
 from core.drift.watched import open_watched, trend_of
 from core.workspace import open_workspace
+from dashboard.charts.drift import performance_over_time
+from dashboard.palette import LIGHT
 from tests.watched_workspace import SETTINGS, build
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -49,6 +54,7 @@ def test_drift_is_said_first_and_the_column_is_named(visit, tmp_path):
     assert table.loc["age", "drifting since"] == "2026-01-04"
     assert pd.isna(table.loc["site", "drifting since"])
     assert "Moved: **age** since 2026-01-04" in said(page)
+    assert "Reference: train.parquet" in said(page).replace("\\", "")
 
 
 def test_a_model_that_got_worse_is_degraded(visit, tmp_path):
@@ -64,6 +70,18 @@ def test_all_is_well_and_the_url_chooses(visit, tmp_path):
     assert "none of 2 tested columns drifted" in said(page)
     assert page.selectbox(key="column").value == "site"
     assert page.selectbox(key="metric").value == "accuracy"
+
+
+def test_versions_that_came_soon_after_one_another_are_labelled_on_two_levels():
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 21)]
+    windows = tuple(WindowPerformance(day, day, day.date().isoformat(), 50, 50) for day in days)
+    came = [Mark(days[at], "deployed", f"v{at}", at, "4c8ef750") for at in (1, 3, 12)]
+    alerts = [Mark(days[at], "alert", "fell") for at in (0, 19)]
+    figure = performance_over_time(PerformanceReport(windows, ()), "auroc", [*came, *alerts], LIGHT)
+    labels = {note.text.partition("<br>")[0]: note for note in figure.layout.annotations}
+    assert labels["v1"].yshift == labels["v12"].yshift == 0 < labels["v3"].yshift
+    sides = [note.xanchor for note in figure.layout.annotations if note.text == "alert"]
+    assert sides == ["left", "right"], "towards the middle, where there is room"
 
 
 def test_a_damaged_reference_is_inconclusive_and_says_why(visit, tmp_path):
