@@ -88,6 +88,22 @@ def test_rights_are_least_and_actions_pinned() -> None:
     assert "secrets." not in top, "a secret is passed to the jobs that need it, not to all"
 
 
+def test_code_of_a_pull_request_holds_no_key_to_the_ledger() -> None:
+    holds = {
+        name: "MODELDESK_LEDGER__URL" in job.get("env", {}) and any("dvc repro" in line for line in ran(job))
+        for name, job in github().items()
+    }
+    assert not any(holds.values()) and any("dvc repro" in line for line in ran(github()["model-training"]))
+    lines = [line for job in github().values() for line in ran(job) if re.search(r"python .*-m core", line)]
+    assert len(lines) > 10 and all("python -P -m core" in line for line in lines), (
+        "a checkout may hold a core/"
+    )
+
+
+def ran(job: dict[str, Any]) -> list[str]:
+    return [line for _, lines in shell(job) for line in lines]
+
+
 def test_both_providers_run_the_same_lines() -> None:
     ours = {name: [line for _, lines in shell(job) for line in lines] for name, job in github().items()}
     theirs = {name: [line.strip() for line in job["script"]] for name, job in gitlab().items()}
