@@ -21,5 +21,6 @@ def shortened(text: str, longest: int) -> str:
 
 def plain(text: str) -> str:
     """``text`` at its full length with Markdown's characters escaped."""
-    # A colon before a word starts Streamlit's directives and emoji; a word joiner between keeps it a colon.
-    return _SPECIAL.sub(r"\\\1", re.sub(r":(?=\w)", ":\u2060", text))
+    # A colon before a word starts Streamlit's directives and emoji, and before a slash a link, whose escapes would
+    # show; a word joiner between keeps it a colon.
+    return _SPECIAL.sub(r"\\\1", re.sub(r":(?=[\w/])", ":\u2060", text))
