@@ -4,7 +4,7 @@ PORT ?= 8501
 WORKSPACE ?= .demo
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup demo serve test test-setup test-ray test-spark lint format bench screenshots clean

@@ -77,7 +77,7 @@ def export_to(ws: Workspace, model: str, version: int, actor: Actor, file: Path)
         _record(ws, model, version, actor, made)
         draft.replace(file)
     except OSError as error:
-        raise Unavailable(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+        raise _unwritable(file, error) from error
     finally:
         with suppress(OSError):
             draft.unlink()
@@ -86,12 +86,20 @@ def export_to(ws: Workspace, model: str, version: int, actor: Actor, file: Path)
 
 def preview(ws: Workspace, model: str, version: int, actor: Actor, file: Path) -> Pack:
     """What :func:`export_to` would write, after the same checks; nothing is written or recorded."""
-    if file.is_dir():
+    try:
+        is_folder, has_folder = file.is_dir(), file.parent.is_dir()
+    except OSError as error:  # a name that is too long
+        raise _unwritable(file, error) from error
+    if is_folder:
         raise BadInput(f"{file} is a folder.", "Name a file in it.")
-    if not file.parent.is_dir():
+    if not has_folder:
         raise BadInput(f"There is no folder {file.parent}.", "Make it first, or name another file.")
     require(ws.settings, actor, Action.EXPORT, model)
     return make_pack(ws, model, version)
+
+
+def _unwritable(file: Path, error: OSError) -> Unavailable:
+    return Unavailable(f"{file} cannot be written: {error.strerror}.", "Name another file.")
 
 
 def _record(ws: Workspace, model: str, version: int, actor: Actor, made: Pack) -> None:

@@ -81,7 +81,7 @@ def test_mlflow_down_still_shows_what_the_ledger_knows(
     )
     tab = open_tab(serve(demo_copy))
     says(tab, "/deploy", "last known state")
-    assert "v3 live" in tab.text() and "ago" in tab.text()
+    assert "v8 live" in tab.text() and "ago" in tab.text()
     tab.open("/")
     assert "ledger last recorded" in tab.text()
 

@@ -207,8 +207,10 @@ def test_who_may_export_and_where_to(desk, tmp_path):
         export_pack(desk.ws, "risk", 2, VERA)
     with pytest.raises(NotFound):
         export_pack(desk.ws, "risk", 99, ADAM)
-    with pytest.raises(Unavailable, match="cannot be written"):
+    with pytest.raises(BadInput, match="There is no folder"):
         export_to(desk.ws, "risk", 2, ADAM, tmp_path / "no" / "folder" / "pack.zip")
+    with pytest.raises(Unavailable, match="cannot be written"):
+        export_to(desk.ws, "risk", 2, ADAM, tmp_path / ("long" * 100))
     with pytest.raises(BadInput, match="is a folder"):
         export_to(desk.ws, "risk", 2, ADAM, tmp_path)
     assert desk.ws.ledger.head() == before, "what did not leave is not recorded as left"
