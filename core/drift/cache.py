@@ -19,7 +19,7 @@ from core.drift.profile import Profile
 from core.drift.statistics.wasserstein import Sums
 from core.drift.types import ColumnKind
 
-_FORMAT = 2
+_FORMAT = 3
 _ARRAYS = ("values", "counts", "keys")
 _SUMS = "totals"
 

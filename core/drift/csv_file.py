@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.drift.sources import TableSource
+from core.drift.sources import TableSource, repeated_names
 from core.drift.types import SchemaFinding, Severity
 from core.errors import BadInput
 from core.privacy import SMALL, is_small
@@ -30,7 +30,7 @@ def read_csv(path: Path) -> TableSource:
         table = _read_as_text(path, parse)  # types are guessed from the first block; a later row may not fit
     except OSError as error:
         raise BadInput(f"{path.name} cannot be read ({type(error).__name__}).", "Check the file.") from error
-    return TableSource(table, _mixed_types(table), (path,))
+    return TableSource(table, (*repeated_names(table.column_names), *_mixed_types(table)), (path,))
 
 
 def _options(**more: object) -> csv.ConvertOptions:
@@ -50,7 +50,7 @@ def _read_as_text(path: Path, parse: csv.ParseOptions) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise BadInput(
             f"{path.name} is not a readable CSV file ({type(error).__name__}).",
-            "It needs one header line and as many fields in each row.",
+            "It needs one header line, commas between fields (tabs in a .tsv) and as many fields in each row.",
         ) from error
     return pa.table([_typed(column) for column in table.columns], names=table.column_names)
 

@@ -42,6 +42,13 @@ class Family(StrEnum):
     OTHER = "other"
 
 
+def type_name(kind: pa.DataType) -> str:
+    """An Arrow type in one word: how text is held in memory is nobody's business."""
+    import pyarrow.types as t
+
+    return str(kind.value_type if t.is_dictionary(kind) else kind)
+
+
 def family(kind: pa.DataType) -> Family:
     """The family of an Arrow type."""
     import pyarrow.types as t

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.drift.csv_file import parse_numbers
-from core.drift.kinds import Family, family, numeric_kind, text_kind
+from core.drift.kinds import Family, family, numeric_kind, text_kind, type_name
 from core.drift.statistics.wasserstein import Sums, sums
 from core.drift.types import ColumnKind
 
@@ -131,7 +131,7 @@ def _as_kind(name: str, column: pa.ChunkedArray, kind: ColumnKind) -> Profile:
 
 
 def _bare(name: str, kind: ColumnKind, column: pa.ChunkedArray) -> Profile:
-    return Profile(name, kind, str(column.type), family(column.type), len(column), column.null_count)
+    return Profile(name, kind, type_name(column.type), family(column.type), len(column), column.null_count)
 
 
 def _doubles(column: pa.ChunkedArray) -> np.ndarray:
@@ -170,7 +170,14 @@ def _ordered(
     values = values[: np.searchsorted(values, np.nan)]
     missing = len(column) - len(values)
     return Profile(
-        name, kind, str(column.type), family(column.type), len(column), missing, values=values, parsed=parsed
+        name,
+        kind,
+        type_name(column.type),
+        family(column.type),
+        len(column),
+        missing,
+        values=values,
+        parsed=parsed,
     )
 
 
@@ -204,7 +211,7 @@ def _times(name: str, column: pa.ChunkedArray) -> Profile:
         seconds = np.sort(stamps.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).to_numpy() / 1e6)
     missing = len(column) - len(seconds)
     return Profile(
-        name, ColumnKind.DATETIME, str(column.type), Family.TIME, len(column), missing, values=seconds
+        name, ColumnKind.DATETIME, type_name(column.type), Family.TIME, len(column), missing, values=seconds
     )
 
 
@@ -267,7 +274,7 @@ def level_names(values: pa.Array) -> np.ndarray:
 def _levels(name: str, column: pa.ChunkedArray, kind: ColumnKind) -> Profile:
     levels, counts = _value_counts(column)
     return Profile(
-        name, kind, str(column.type), family(column.type), len(column), len(column) - int(counts.sum()),
+        name, kind, type_name(column.type), family(column.type), len(column), len(column) - int(counts.sum()),
         levels=levels, counts=counts,
     )  # fmt: skip
 
@@ -305,6 +312,6 @@ def _keys(name: str, column: pa.ChunkedArray) -> Profile:
         values = values.cast(pa.string())
     keys = np.sort(hash_array(values.to_numpy().astype(object), categorize=False))
     return Profile(
-        name, ColumnKind.IDENTIFIER, str(column.type), family(column.type), len(column), column.null_count,
+        name, ColumnKind.IDENTIFIER, type_name(column.type), family(column.type), len(column), column.null_count,
         keys=keys,
     )  # fmt: skip

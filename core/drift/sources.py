@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -65,6 +66,20 @@ class TableSource:
         return self.table.column(self.table.column_names.index(name))
 
 
+def repeated_names(names: Sequence[str]) -> tuple[SchemaFinding, ...]:
+    """A finding for each name that several columns of a file have."""
+    return tuple(
+        SchemaFinding(
+            name,
+            "repeated name",
+            Severity.WARNING,
+            f"{count} columns are called '{name}': the first was compared.",
+        )
+        for name, count in Counter(names).items()
+        if count > 1
+    )
+
+
 class ParquetSource:
     """One Parquet file; strings come as dictionaries, which is eight times cheaper."""
 
@@ -84,7 +99,7 @@ class ParquetSource:
             ) from error
         self.names = tuple(dict.fromkeys(self._schema.names))
         self.rows: int = self._file.metadata.num_rows
-        self.findings: tuple[SchemaFinding, ...] = ()
+        self.findings = repeated_names(self._schema.names)
         self.files = (path,)
         self.lengths = (self.rows,)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pyarrow import csv, parquet
 
 from core.drift.check import check
 from core.drift.movement import moved_parts
@@ -273,3 +274,19 @@ def test_a_chart_gives_no_small_cell_not_even_by_subtraction(seed):
         inside = np.histogram(values, np.concatenate([[-np.inf], side.edges[1:-1], [np.inf]]))[0]
         assert np.abs(inside - counts.round()).sum() <= 2, "edges are real ones"
     assert not set(shape.reference.edges.tolist()) & set(known.tolist()), "no edge is a person's value"
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_two_columns_of_one_name_are_told(tmp_path, suffix):
+    file = tmp_path / f"twice.{suffix}"
+    twice = pa.Table.from_arrays([pa.array(NORMAL), pa.array(NORMAL + 9)], names=["x", "x"])
+    (parquet.write_table if suffix == "parquet" else csv.write_csv)(twice, file)
+    report = check(pa.table({"x": NORMAL}), open_source(file))
+    assert report.column("x").verdict is Verdict.OK
+    assert "2 columns are called 'x': the first was compared." in [one.message for one in report.schema]
+
+
+def test_a_changed_type_is_said_without_how_it_is_held_in_memory(tmp_path):
+    pd.DataFrame({"site": ["a", "b"] * 100}).to_parquet(tmp_path / "before.parquet")
+    report = check(open_source(tmp_path / "before.parquet"), pa.table({"site": pa.array([b"a", b"b"] * 100)}))
+    assert "the type changed from string to binary" in report.column("site").reason
