@@ -30,8 +30,7 @@ def run_grid(shown: pa.Table, key: str, *, one_experiment: bool, curve: str = ""
     place = shown.column_names.index("status")
     # As codes and their few words, which is a tenth of what the browser would be sent for 50,000 runs.
     frame = shown.set_column(place, "status", pa.DictionaryArray.from_arrays(coded, marks))
-    place = frame.column_names.index("duration")
-    frame = frame.set_column(place, "duration", _clock(shown["duration"]))
+    frame = frame.set_column(frame.column_names.index("duration"), "duration", _clock(shown["duration"]))
     same = pa.DictionaryArray.from_arrays(pa.repeat(0, frame.num_rows).cast(pa.int8()), [AGAINST])
     frame = frame.add_column(place + 1, "against", same)
     if one_experiment:
