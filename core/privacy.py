@@ -42,6 +42,12 @@ def shown_count(count: int) -> int | str:
     return SMALL if is_small(count) else count
 
 
+def small_count(count: int) -> str:
+    """A count of people in words; 1 to 10 is hidden (a small cell could point at a person), 0 is shown."""
+    shown = shown_count(count)
+    return shown if isinstance(shown, str) else f"{shown:,}"
+
+
 def shown_share(count: int, of: int) -> float | None:
     """``count`` / ``of``; None where it would tell a small count, its complement, or is about too few people."""
     if of < SMALLEST or is_small(count) or is_small(of - count):

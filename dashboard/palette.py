@@ -10,8 +10,6 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core.privacy import shown_count
-
 
 @dataclass(frozen=True, slots=True)
 class Palette:
@@ -163,12 +161,6 @@ def metric(value: float | None) -> str:
 def signed(value: float | None, digits: int = 3) -> str:
     """A difference with its sign always shown."""
     return MISSING if value is None else ("+" if value > 0 else "") + number(value, digits)
-
-
-def small_count(count: int) -> str:
-    """A count of people; 1 to 10 is hidden (a small cell could point at a person), 0 is shown."""
-    shown = shown_count(count)
-    return shown if isinstance(shown, str) else f"{shown:,}"
 
 
 def duration(seconds: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -29,6 +30,25 @@ def spawn(command: Sequence[str], *, log: Path, environment: Mapping[str, str], 
             start_new_session=True,
         )
     return Process(pid=child.pid, create_time=_birth(child.pid) or 0.0)
+
+
+def ask_apart(module: str, directory: Path, deadline_s: float, given: bytes = b"") -> bytes:
+    """What ``python -m MODULE DIRECTORY`` prints, given ``given``: no credentials, no home, one thread for numbers.
+
+    The module sets its own limits. Raises SubprocessError when it fails or takes longer.
+    """
+    root = Path(__file__).resolve().parents[2]
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/nonexistent",
+        "PYTHONPATH": str(root),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", module, str(directory)],
+        input=given, capture_output=True, timeout=deadline_s, cwd=root, env=environment, check=True,
+    )  # fmt: skip
+    return done.stdout
 
 
 def this_process() -> Process:

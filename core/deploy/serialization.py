@@ -16,6 +16,7 @@ from pathlib import Path
 from core.deploy import pickles
 from core.deploy.limits import limit
 from core.deploy.model_files import ModelFile, read_model_file
+from core.deploy.processes import ask_apart
 from core.errors import BadInput, Refused
 
 DEADLINE_S = 60
@@ -99,19 +100,8 @@ class Findings:
 
 def inspect(directory: Path) -> Findings:
     """The findings about ``directory``, gathered in a process with limits; raises Refused when that fails."""
-    command = [sys.executable, "-m", "core.deploy.serialization", str(directory)]
-    root = Path(__file__).resolve().parents[2]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            cwd=root,
-            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PYTHONPATH": str(root)},
-            check=True,
-        )
-        found = json.loads(done.stdout)
+        found = json.loads(ask_apart("core.deploy.serialization", directory, DEADLINE_S))
     except (subprocess.SubprocessError, ValueError) as error:
         raise Refused(
             f"The model's files could not be inspected ({type(error).__name__}).",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.drift.sources import TableSource, repeated_names
 from core.drift.types import SchemaFinding, Severity
 from core.errors import BadInput
-from core.privacy import SMALL, is_small
+from core.privacy import small_count
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,8 +71,7 @@ def _mixed_types(table: pa.Table) -> tuple[SchemaFinding, ...]:
             continue
         unread = parse_numbers(column).null_count - column.null_count
         if 2 * unread < len(column):
-            count = SMALL if is_small(unread) else f"{unread:,}"
-            message = f"Column '{name}' holds numbers and text ({count} rows are not numbers)."
+            message = f"Column '{name}' holds numbers and text ({small_count(unread)} rows are not numbers)."
             findings.append(SchemaFinding(name, "mixed types", Severity.WARNING, message))
     return tuple(findings)
 

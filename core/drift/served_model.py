@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from core.deploy.hash import check_artifact
 from core.deploy.model_files import read_model_file
+from core.deploy.processes import ask_apart
 from core.deploy.serialization import Findings, inspect
 from core.deploy.types import Artifact, EndpointKey
 from core.drift import kept
@@ -136,20 +136,11 @@ def _in_a_process(directory: Path, rows: pa.Table) -> Mapping[str, float]:
     """``permuted_change`` of the model in ``directory``, by a process with limits. Raises Unavailable."""
     import pyarrow.parquet as pq
 
-    given, root = io.BytesIO(), Path(__file__).resolve().parents[2]
+    given = io.BytesIO()
     pq.write_table(rows, given)
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": "/nonexistent",
-        "PYTHONPATH": str(root),
-        "OMP_NUM_THREADS": "1",
-    }
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "core.drift.mlflow_importance", str(directory)],
-            input=given.getvalue(), capture_output=True, timeout=DEADLINE_S, cwd=root, env=environment, check=True,
-        )  # fmt: skip
-        return {str(name): float(change) for name, change in json.loads(done.stdout).items()}
+        said = ask_apart("core.drift.mlflow_importance", directory, DEADLINE_S, given.getvalue())
+        return {str(name): float(change) for name, change in json.loads(said).items()}
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"it did not answer within {DEADLINE_S} s in a process of its own") from error
     except (subprocess.SubprocessError, ValueError, AttributeError) as error:

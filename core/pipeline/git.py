@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,17 +58,7 @@ def find_repository(project: Path) -> Repository | None:
 
 def run(folder: Path, *arguments: str) -> str:
     """Standard output of ``git`` in ``folder``; raises Unavailable with git's own words."""
-    command = ["git", *_SAFE, "-C", str(folder), *arguments]
-    try:
-        git = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            env=_environment(),
-        )
-    except OSError as error:
-        raise Unavailable(f"git could not be run: {error}.", "Install git and try again.") from error
+    git = _started(folder, arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     # subprocess's own timeout polls for the end, which on a page's many short calls costs as much as git does.
     late = Timer(_TIMEOUT_S, git.kill)
     late.start()
@@ -150,20 +140,25 @@ class ObjectReader:
         return header[0].decode(), stdout.read(size + 1)[:-1]
 
 
-@contextmanager
-def open_objects(repository: Repository) -> Iterator[ObjectReader]:
-    """A reader of the repository's objects, stopped at the end of the block."""
-    command = ["git", *_SAFE, "-C", str(repository.git_dir), "cat-file", "--batch"]
+def _started(folder: Path, arguments: Sequence[str], *, stdin: int, stderr: int) -> subprocess.Popen[bytes]:
+    """``git`` in ``folder`` with its output in a pipe. Raises Unavailable where there is no git."""
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
+        return subprocess.Popen(
+            ["git", *_SAFE, "-C", str(folder), *arguments],
+            stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             env=_environment(),
         )
     except OSError as error:
         raise Unavailable(f"git could not be run: {error}.", "Install git and try again.") from error
+
+
+@contextmanager
+def open_objects(repository: Repository) -> Iterator[ObjectReader]:
+    """A reader of the repository's objects, stopped at the end of the block."""
+    batch = ("cat-file", "--batch")
+    process = _started(repository.git_dir, batch, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         yield ObjectReader(process)
     finally:

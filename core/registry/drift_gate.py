@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from core.errors import ModelDeskError, NotFound
-from core.privacy import SMALL, is_small
+from core.privacy import small_count
 
 if TYPE_CHECKING:
     from core.compare.types import Item
@@ -110,7 +110,5 @@ def _compared(ws: Workspace, reference: Source, current: Source, policy: Policy,
     from core.drift.check import check
 
     report = check(reference, current, policy, cache=ProfileCache(ws.root / ".modeldesk" / "profiles"))
-    rows = " and ".join(
-        SMALL if is_small(n) else f"{n:,}" for n in (report.rows_reference, report.rows_current)
-    )
+    rows = f"{small_count(report.rows_reference)} and {small_count(report.rows_current)}"
     return _OUTCOMES.get(report.verdict, "INCONCLUSIVE"), f"against {name}: {report.reason} ({rows} rows)"

@@ -12,7 +12,8 @@ from core.drift.shape import LevelShape, NumericShape, Outline
 from core.drift.timeline import Mark
 from core.drift.trend import TrendWindow
 from core.drift.types import ColumnReport, Severity
-from dashboard.palette import Palette, small_count
+from core.privacy import small_count
+from dashboard.palette import Palette
 
 _LABEL_PX = 36
 """Height of a label of two lines above a chart."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from dashboard.palette import Palette, small_count
+from core.privacy import small_count
+from dashboard.palette import Palette
 
 if TYPE_CHECKING:
     from core.pipeline.plots import Plot

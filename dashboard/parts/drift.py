@@ -15,9 +15,9 @@ from core.drift.shape import NumericShape
 from core.drift.trend import TrendWindow, since
 from core.drift.types import ColumnReport
 from core.errors import ModelDeskError
-from core.privacy import HIDDEN, shown_count
+from core.privacy import HIDDEN, shown_count, small_count
 from dashboard.charts.drift import column_over_time, cumulative, distribution
-from dashboard.palette import MISSING, Palette, mark, number, small_count
+from dashboard.palette import MISSING, Palette, mark, number
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state
 from dashboard.parts.marks import inline_badge

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from core.privacy import small_count
 from dashboard import palette
 from dashboard.palette import DARK, LIGHT, mark
 
@@ -45,7 +46,7 @@ def test_number(value: float | None, shown: str) -> None:
 
 @pytest.mark.parametrize(("count", "shown"), [(0, "0"), (1, "<11"), (10, "<11"), (11, "11"), (1234, "1,234")])
 def test_small_counts_are_hidden(count: int, shown: str) -> None:
-    assert palette.small_count(count) == shown
+    assert small_count(count) == shown
 
 
 def test_ago() -> None:
