@@ -13,7 +13,7 @@ from core.experiments.mlflow_http import MlflowServer, NoSuchRoute
 from core.experiments.rest_rows import long_history, one_run, run_table
 from core.experiments.search import Extremes, select
 from core.experiments.snapshot import Snapshots
-from core.experiments.types import Experiment, History, Lifecycle, Run, RunTable, utc
+from core.experiments.types import Experiment, History, Keys, Lifecycle, Run, RunTable, utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,6 +64,7 @@ class HttpReader:
         limit: int | None = None,
         lifecycle: Lifecycle = "active",
         *,
+        keys: Keys | None = None,
         at_once: bool = False,
     ) -> RunTable:
         """The matching runs; see RunReader. The first search of an experiment fetches all of it."""
@@ -75,7 +76,7 @@ class HttpReader:
             )
         else:
             table = run_table(self._runs(ids, "", _VIEWS[lifecycle]), names, datetime.now(UTC))
-        return select(table, filter, order_by, limit, Extremes(self._extremes, self._directions))
+        return select(table, filter, order_by, limit, Extremes(self._extremes, self._directions), keys)
 
     def run(self, run_id: str) -> Run:
         """One run, whatever its lifecycle; raises NotFound."""

@@ -16,7 +16,7 @@ from core.experiments.mlflow_bulk import BULK_RUNS, read_elsewhere
 from core.experiments.mlflow_database import Database, SqliteFile, open_database, require_known_schema
 from core.experiments.mlflow_rows import count_runs, read_run, read_runs, scope_of
 from core.experiments.search import Extremes, newest_first, select
-from core.experiments.types import Experiment, History, Lifecycle, Run, RunTable, utc
+from core.experiments.types import Experiment, History, Keys, Lifecycle, Run, RunTable, utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,12 +71,13 @@ class DirectReader:
         limit: int | None = None,
         lifecycle: Lifecycle = "active",
         *,
+        keys: Keys | None = None,
         at_once: bool = False,
     ) -> RunTable:
         """The matching runs; see RunReader. A database gives all of them at once anyway."""
         experiment_id = self._experiment_id(experiment)
         table = self._table(experiment_id, lifecycle)
-        return select(table, filter, order_by, limit, Extremes(self._extremes, self._directions))
+        return select(table, filter, order_by, limit, Extremes(self._extremes, self._directions), keys)
 
     def run(self, run_id: str) -> Run:
         """One run, whatever its lifecycle; raises NotFound."""

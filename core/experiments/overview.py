@@ -5,10 +5,11 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.experiments.columns import as_array
-from core.experiments.types import DATA_HASH_TAG, GIT_COMMIT_TAG, RunTable
+from core.experiments.types import DATA_HASH_TAG, GIT_COMMIT_TAG, Keys, RunTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 METRICS_SHOWN = 6
 PARAMS_SHOWN = 4
 SHORT = 7
+FIRST = 1000
 
 
 def suggested_metrics(
@@ -32,14 +34,18 @@ def suggested_metrics(
 
 def suggested_params(table: RunTable, limit: int = PARAMS_SHOWN) -> tuple[str, ...]:
     """Params that tell runs apart: more than one value, most widely set first."""
+    wide = table.params
+    telling = [name for name in wide.column_names if _varies(wide[name])]
+    return tuple(sorted(telling, key=lambda name: (wide[name].null_count, name))[:limit])
+
+
+def _varies(column: pa.ChunkedArray) -> bool:
+    """Whether there is more than one value; asked of every param at every rerun, so the first runs are asked first."""
     import pyarrow.compute as pc
 
-    wide = table.params
-    # Three times quicker than counting distinct values, and asked at every rerun.
-    telling = [
-        name for name in wide.column_names if pc.any(pc.not_equal(wide[name], pc.first(wide[name]))).as_py()
-    ]
-    return tuple(sorted(telling, key=lambda name: (wide[name].null_count, name))[:limit])
+    return any(
+        pc.any(pc.not_equal(part, pc.first(column))).as_py() for part in (column.slice(0, FIRST), column)
+    )
 
 
 def expanded(chosen: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -69,13 +75,9 @@ def own_tags(table: RunTable) -> tuple[str, ...]:
 
 
 def shown_columns(
-    table: RunTable,
-    metrics: Sequence[str],
-    params: Sequence[str],
-    tags: Sequence[str] = (),
-    curves: Mapping[str, Sequence[float]] | None = None,
+    table: RunTable, keys: Keys, curves: Mapping[str, Sequence[float]] | None = None
 ) -> pa.Table:
-    """One row a run: name, status, started, duration, curve, the chosen columns, user, git, data.
+    """One row a run: name, status, started, duration, curve, the columns of ``keys``, user, git, data.
 
     Metric columns are named ``metrics.<key>`` and so on. Chosen keys that no run has are left out, and so is
     ``curve`` (values over the steps by run id) when there are none.
@@ -93,12 +95,13 @@ def shown_columns(
     if curves:
         rows = pc.index_in(as_array(frame["run_id"]), value_set=pa.array(list(curves)))
         columns["curve"] = pa.array(curves.values(), pa.list_(pa.float64())).take(rows)
-    for prefix, wide, keys in (
-        ("metrics", table.metrics, metrics),
-        ("params", table.params, params),
-        ("tags", table.tags, tags),
-    ):
-        columns |= {f"{prefix}.{key}": wide[key] for key in keys if key in wide.column_names}
+    for prefix in ("metrics", "params", "tags"):
+        wide: pa.Table = getattr(table, prefix)
+        wanted = getattr(keys, prefix)
+        names = (
+            wide.column_names if wanted is None else [name for name in wanted if name in wide.column_names]
+        )
+        columns |= {f"{prefix}.{name}": wide[name] for name in names}
     return pa.table(
         columns
         | {
@@ -109,6 +112,14 @@ def shown_columns(
             "run_id": frame["run_id"],
         }
     )
+
+
+def needed(keys: Keys) -> Keys:
+    """``keys`` and what :func:`shown_columns` reads besides.
+
+    All metrics: which of them may be told hangs on the others of the run, see :mod:`core.experiments.told`.
+    """
+    return replace(keys, metrics=None, tags=(*(keys.tags or ()), GIT_COMMIT_TAG, DATA_HASH_TAG))
 
 
 def data_hashes(table: RunTable) -> pa.Array:

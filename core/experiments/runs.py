@@ -15,6 +15,7 @@ from core.experiments.types import (
     Dataset,
     Experiment,
     History,
+    Keys,
     Lifecycle,
     Run,
     RunReader,
@@ -55,15 +56,16 @@ class Runs:
         limit: int | None = None,
         lifecycle: Lifecycle = "active",
         *,
+        keys: Keys | None = None,
         at_once: bool = False,
     ) -> RunTable:
         """Runs of an experiment (name or id; None for all) that match ``filter`` (see filters.py).
 
-        Newest first unless ``order_by`` (``metrics.auroc DESC, start_time``) says otherwise. ``at_once`` does
-        not wait for all runs of a server that is read for the first time: ``complete`` is False then. Raises
-        FilterError, NotFound, Unavailable.
+        Newest first unless ``order_by`` (``metrics.auroc DESC, start_time``) says otherwise. ``keys`` names
+        the columns of the answer, all when it is None. ``at_once`` does not wait for all runs of a server
+        that is read for the first time: ``complete`` is False then. Raises FilterError, NotFound, Unavailable.
         """
-        return self._reader.search(experiment, filter, order_by, limit, lifecycle, at_once=at_once)
+        return self._reader.search(experiment, filter, order_by, limit, lifecycle, keys=keys, at_once=at_once)
 
     def run(self, run_id: str) -> Run:
         """One run, deleted ones included; raises NotFound."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.errors import BadInput
 from core.experiments.columns import as_array
-from core.experiments.types import RunTable
+from core.experiments.types import Keys, RunTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,10 +58,12 @@ def select(
     order_by: str,
     limit: int | None,
     extremes: Extremes,
+    keys: Keys | None = None,
     now: datetime | None = None,
 ) -> RunTable:
     """The runs of ``table`` that match, ordered, at most ``limit``; ``total`` counts all that match.
 
+    Only the columns of ``keys`` are in the answer, all when it is None: taking 50,000 texts a column is felt.
     Raises FilterError (a BadInput) that points at the character. ``now`` anchors "7d ago".
     """
     from core.experiments.filtering import matching_rows
@@ -72,10 +74,13 @@ def select(
         raise BadInput(f"A limit of {limit} runs makes no sense.", "Give 0 or more.")
     condition, order = parse_filter(filter), parse_order(order_by)
     rows = matching_rows(table, condition, extremes, now or datetime.now(UTC)) if condition else None
-    chosen = table if rows is None else _at(table, rows)
-    total = len(chosen)
-    rows = ordered_rows(chosen, order, extremes)
-    return replace(_at(chosen, rows if limit is None else rows[:limit]), total=total)
+    answered = table if keys is None else table.only(keys)
+    # The order may ask for other columns than the answer, of the matching runs alone.
+    asked = table if order else answered
+    matching = asked if rows is None else _at(asked, rows)
+    places = ordered_rows(matching, order, extremes)[:limit]
+    chosen = matching if keys is None else matching.only(keys)
+    return replace(_at(chosen, places), total=len(matching))
 
 
 def newest_first(table: RunTable) -> RunTable:

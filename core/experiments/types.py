@@ -110,6 +110,15 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Which metrics, params and tags are wanted, None for all; a key that no run has is no error."""
+
+    metrics: tuple[str, ...] | None = None
+    params: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunTable:
     """Many runs as columns; every table has one row a run, in the same order.
 
@@ -150,6 +159,15 @@ class RunTable:
             metrics=_taken(self.metrics, rows),
             params=_taken(self.params, rows),
             tags=_taken(self.tags, rows),
+        )
+
+    def only(self, keys: Keys) -> RunTable:
+        """The same runs with these columns alone, in the order of the table."""
+        return replace(
+            self,
+            metrics=_only(self.metrics, keys.metrics),
+            params=_only(self.params, keys.params),
+            tags=_only(self.tags, keys.tags),
         )
 
     def run(self, run_id: str) -> Run | None:
@@ -215,11 +233,13 @@ class RunReader(Protocol):
         limit: int | None = None,
         lifecycle: Lifecycle = "active",
         *,
+        keys: Keys | None = None,
         at_once: bool = False,
     ) -> RunTable:
         """Runs of an experiment (name or id; None for all) that match; newest first by default.
 
-        ``at_once`` takes what is there while a server's runs are being fetched: see ``RunTable.complete``.
+        ``keys`` are the columns of the answer (None for all); the filter may ask for any. ``at_once`` takes
+        what is there while a server's runs are being fetched: see ``RunTable.complete``.
         """
         ...
 
@@ -262,6 +282,13 @@ def datasets_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Dataset, ...]:
 def _taken(table: pa.Table, rows: Sequence[int] | pa.Array) -> pa.Table:
     # Arrow forgets how many rows a table has when it has no columns.
     return table.take(rows) if table.num_columns else table.slice(0, len(rows))
+
+
+def _only(table: pa.Table, names: Sequence[str] | None) -> pa.Table:
+    if names is None:
+        return table
+    wanted = set(names)
+    return table.select([name for name in table.column_names if name in wanted])
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:

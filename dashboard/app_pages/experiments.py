@@ -15,7 +15,7 @@ from dashboard.parts import run_table as parts
 from dashboard.parts.export import export_menu
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header, remember_address
-from dashboard.parts.run_columns import choose_columns, choose_order, curve_name
+from dashboard.parts.run_columns import choose_columns, choose_curve, choose_order, curve_name
 from dashboard.parts.saved_views import saved_views
 from dashboard.parts.search_box import clear_search, explain, search_box, searched
 
@@ -79,6 +79,7 @@ with what:
 text = searched()
 with view:
     order = choose_order(everything, declared)
+    keys = choose_columns(everything, declared)
 
 with st.container(horizontal=True, vertical_alignment="center"):
     actions = st.container(horizontal=True, width="content")
@@ -88,8 +89,10 @@ with st.container(horizontal=True, vertical_alignment="center"):
         label_visibility="collapsed",
     )  # fmt: skip
 
+# The table takes its own columns alone of 50,000 runs; a chart may draw any.
+taken = overview.needed(keys) if shown_as == TABLE else None
 try:
-    table = services.run_table(scope, text, order)
+    table = services.run_table(scope, text, order, taken)
 except FilterError as error:
     explain(error, "Order" if error.text == order and error.text != text else "Search")
     st.stop()
@@ -105,7 +108,7 @@ if not len(table):
     st.stop()
 
 with view:
-    shown = choose_columns(everything, table, declared)
+    shown = overview.shown_columns(table, keys, choose_curve(everything, table))
 with controls:
     export_menu("runs", len(table), lambda most: parts.written(shown, most))
 picked: list[int] = []
@@ -133,11 +136,11 @@ wait = COMING_SECONDS if not everything.complete else REFRESH_SECONDS if overvie
 def freshness() -> None:
     """How many runs and how old; while some are running it looks again, unless a selection would be lost."""
     try:
-        latest = services.run_table(scope, text, order)
+        latest = services.run_table(scope, text, order, taken)
     except ModelDeskError as error:
         st.caption(f":material/warning: {error.what}")
         return
-    if overview.pulse(latest) != pulse or latest.complete != table.complete:
+    if latest is not table and (overview.pulse(latest) != pulse or latest.complete != table.complete):
         st.rerun()
     if not latest.complete:
         st.caption(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-import pyarrow as pa
 import streamlit as st
 
 from core.experiments import overview
 from core.experiments.curves import DRAWN_RUNS
-from core.experiments.types import RunTable
+from core.experiments.overview import own_tags
+from core.experiments.types import Keys, RunTable
 from dashboard import services
 
 NONE = "none"
@@ -38,31 +38,34 @@ def choose_order(table: RunTable, declared: Sequence[str]) -> str:
     )
 
 
-def choose_columns(everything: RunTable, table: RunTable, declared: Sequence[str]) -> pa.Table:
-    """What to show of the runs of ``table``; a pattern such as ``val_*`` stands for every name that fits.
+def choose_columns(everything: RunTable, declared: Sequence[str]) -> Keys:
+    """Which columns to show; a pattern such as ``val_*`` stands for every name that fits.
 
     Names are offered and suggested from ``everything``, the whole experiment: a search must not change columns.
     """
-    offered = {
-        "metrics": everything.metrics.column_names,
-        "params": everything.params.column_names,
-        "tags": list(overview.own_tags(everything)),
-    }
-    suggested = {
-        "metrics": overview.suggested_metrics(everything, declared),
-        "params": overview.suggested_params(everything),
-        "tags": (),
-    }
-    chosen = {kind: _chooser(kind, names, suggested[kind]) for kind, names in offered.items()}
+    metrics, params, tags = (
+        everything.metrics.column_names,
+        everything.params.column_names,
+        own_tags(everything),
+    )
+    return Keys(
+        metrics=_chooser("metrics", metrics, overview.suggested_metrics(everything, declared)),
+        params=_chooser("params", params, overview.suggested_params(everything)),
+        tags=_chooser("tags", tags, ()),
+    )
+
+
+def choose_curve(everything: RunTable, table: RunTable) -> dict[str, list[float]]:
+    """The curves to draw beside the first runs of ``table``, by run id; none when no curve is wanted."""
     curve = _choose_curve(everything)
     curves = services.curves(table.first_ids(DRAWN_RUNS), curve) if curve else {}
     if curves and len(table) > DRAWN_RUNS:
         st.caption(f"Curves are drawn for the first {DRAWN_RUNS} of {len(table):,} runs.")
-    return overview.shown_columns(table, chosen["metrics"], chosen["params"], chosen["tags"], curves)
+    return curves
 
 
 def curve_name() -> str:
-    """The metric whose curve the table shows, as chosen by :func:`choose_columns`; '' for none."""
+    """The metric whose curve the table shows, as chosen by :func:`choose_curve`; '' for none."""
     return st.session_state.get("curve shown") or ""
 
 

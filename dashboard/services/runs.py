@@ -13,7 +13,7 @@ from core.workspace import Workspace
 from dashboard.services.frame import workspace
 
 if TYPE_CHECKING:
-    from core.experiments.types import Artifact, Experiment, Run, RunTable
+    from core.experiments.types import Artifact, Experiment, Keys, Run, RunTable
     from core.registry.types import ModelVersion
 
 
@@ -27,12 +27,12 @@ def _experiments(ws: Workspace) -> tuple[Experiment, ...]:
     return ws.runs.experiments()
 
 
-def run_table(experiment: str | None, filter: str, order_by: str) -> RunTable:
-    """The matching runs; raises FilterError and Unavailable. At most 10 s old.
+def run_table(experiment: str | None, filter: str, order_by: str, keys: Keys | None = None) -> RunTable:
+    """The matching runs with the columns of ``keys``; raises FilterError and Unavailable. At most 10 s old.
 
     Of a server that is read for the first time, what has come so far: see ``complete``.
     """
-    found = _run_table(workspace(), experiment, filter, order_by)
+    found = _run_table(workspace(), experiment, filter, order_by, keys)
     if not found.complete:
         _run_table.clear()
     return found
@@ -40,10 +40,12 @@ def run_table(experiment: str | None, filter: str, order_by: str) -> RunTable:
 
 # A resource, not data: the columns are immutable, and a copy of 50,000 runs on each rerun would be felt.
 @st.cache_resource(ttl=10, max_entries=8, show_spinner="Reading runs…", hash_funcs={Workspace: id})
-def _run_table(ws: Workspace, experiment: str | None, filter: str, order_by: str) -> RunTable:
+def _run_table(
+    ws: Workspace, experiment: str | None, filter: str, order_by: str, keys: Keys | None
+) -> RunTable:
     from core.experiments.told import told_table
 
-    return told_table(ws.runs.search(experiment, filter, order_by, at_once=True))
+    return told_table(ws.runs.search(experiment, filter, order_by, keys=keys, at_once=True))
 
 
 def curve_metric(run_ids: Sequence[str], metrics: Sequence[str]) -> str | None:

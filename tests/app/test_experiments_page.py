@@ -109,6 +109,21 @@ def test_every_view_of_all_runs_also_of_a_metric_that_is_always_nan(store, show,
     assert not page("experiments", experiment="diagnosis", show=show, y=metric).exception
 
 
+def test_a_small_count_stays_hidden_when_the_table_shows_its_neighbour_alone(tmp_path, monkeypatch):
+    client = new_model_store(tmp_path).client
+    run = client.create_run(client.create_experiment("ward")).info.run_id
+    for name, people in {"test/tp": 3, "test/fn": 40, "test/fp": 90, "test/tn": 500}.items():
+        client.log_metric(run, name, people)
+    (tmp_path / "modeldesk.toml").write_text('[mlflow]\ntracking_uri = "sqlite:///mlflow.db"\n')
+    monkeypatch.setenv("MODELDESK_WORKSPACE", str(tmp_path))
+    shown = table(page("experiments", experiment="ward", metrics="test/fn,test/fp"))
+    assert [shown[f"metrics.test/{name}"].isna().all() for name in ("fn", "fp")] == [
+        table(page("experiments", experiment="ward"))[f"metrics.test/{name}"].isna().all()
+        for name in ("fn", "fp")
+    ]
+    assert shown.filter(like="metrics.").isna().any(axis=None)
+
+
 def test_columns_by_pattern(store):
     test = page("experiments", experiment="Łódź / ward '7'", metrics="m000*,m0999")
     assert not test.exception

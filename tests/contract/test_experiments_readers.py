@@ -16,6 +16,7 @@ from core.experiments.mlflow_bulk import read_elsewhere
 from core.experiments.mlflow_database import SqliteFile
 from core.experiments.mlflow_rows import read_runs, scope_of
 from core.experiments.runs import Runs, open_tracking
+from core.experiments.types import Keys
 from tests.contract.experiments_store import (
     LONG,
     MANY,
@@ -211,6 +212,20 @@ def test_order_keeps_missing_and_nan_last(runs):
         "better",
         "odd values",
     ]
+
+
+def test_an_answer_of_few_columns_is_found_and_ordered_by_any(runs):
+    keys = Keys(metrics=("auroc", "never logged"), params=("model",), tags=())
+    question = ("diagnosis", "params.depth > 0", "params.depth DESC, metrics.auroc")
+    whole, few = runs.search(*question), runs.search(*question, keys=keys)
+    assert names(few) == names(whole) and few.total == whole.total
+    assert (few.metrics.column_names, few.params.column_names, few.tags.column_names) == (
+        ["auroc"],
+        ["model"],
+        [],
+    )
+    assert few.params["model"].to_pylist() == whole.params["model"].to_pylist()
+    assert runs.search("diagnosis", keys=keys).metrics.num_rows == len(NEWEST_FIRST)
 
 
 def test_histories_in_step_order_for_many_runs(runs, store):
