@@ -54,6 +54,7 @@ class Ours:
     def again(self, page: Page) -> None:
         """The table, from there."""
         page.locator('[data-testid="stSidebarNav"]').get_by_text("Experiments", exact=True).click()
+        page.get_by_text(f"{self.runs:,} runs").wait_for()  # the page before it may show a table too
         page.wait_for_selector(OUR_ROW, state="attached")
 
     def sort(self, page: Page) -> float:
