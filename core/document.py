@@ -47,7 +47,7 @@ def as_html(title: str, lead: str, tables: Sequence[Table]) -> str:
             parts.append(f"<figure>{table.svg}</figure>")
         if table.rows:
             head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
-            body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in table.rows)
+            body = "".join("<tr>" + "".join(map(_cell, table.columns, row)) + "</tr>" for row in table.rows)
             parts.append(
                 f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
             )
@@ -60,10 +60,10 @@ def _contents(tables: Sequence[Table]) -> str:
     return f'<nav aria-label="Contents">{links}</nav>'
 
 
-def _cell(text: str) -> str:
-    # Hashes and addresses may break anywhere; words may not.
+def _cell(column: str, text: str) -> str:
+    # Hashes and addresses may break anywhere; words may not. A phone shows the column's name beside each cell.
     long = ' class="long"' if any(len(word) > _LONGEST_WORD for word in text.split()) else ""
-    return f"<td{long}>{escape(text)}</td>"
+    return f'<td{long} data-column="{escape(column)}">{escape(text)}</td>'
 
 
 def _plain(text: str) -> str:
@@ -87,7 +87,13 @@ table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }}
 p, h1, h2, .long {{ overflow-wrap: anywhere; }} .long {{ min-width: 12rem; }}
 th {{ background: var(--soft); font-weight: 600; }}
-@media print {{ nav {{ display: none; }} h2 {{ break-after: avoid; }} tr {{ break-inside: avoid; }} }}
+@media screen and (max-width: 40rem) {{
+  thead {{ display: none; }} tbody, tr, td {{ display: block; }}
+  tr {{ border-bottom: 1px solid var(--line); padding: .4rem 0; }}
+  td {{ border: 0; padding: .1rem 0; display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 5fr); gap: .6rem; }}
+  td::before {{ content: attr(data-column); opacity: .75; }} .long {{ min-width: 0; }} }}
+@media print {{ .wide {{ overflow: visible; }}
+  nav {{ display: none; }} h2 {{ break-after: avoid; }} tr {{ break-inside: avoid; }} }}
 </style></head><body>
 {body}
 </body></html>

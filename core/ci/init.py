@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from core.errors import BadInput, Conflict
+from core.files import whole_file
 
 TEMPLATES = Path(__file__).with_name("templates")
 _PLAIN = re.compile(r"[\w./@+-]+")
@@ -57,5 +58,6 @@ def write(folder: Path, provider: Provider, names: Names, *, replace: bool = Fal
             f"{file} exists and is another pipeline; nothing was written.", "Look at it, then give --replace."
         )
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    with whole_file(file) as target:
+        target.write(text.encode())
     return file

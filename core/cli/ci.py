@@ -11,6 +11,12 @@ from core.ci.init import Provider
 from core.cli.options import DryRunOption, Output, OutputOption, log, print_facts, print_json, print_table
 from core.errors import BadInput
 
+_NEXT = (
+    "Their first lines say which variables and secrets they need, and for which environment: set that scope "
+    "(GitHub: Settings -> Environments; GitLab: Settings -> CI/CD -> Variables -> Environment scope), or the job "
+    "that runs a merge request's own code has the ledger's key too."
+)
+
 app = typer.Typer(
     help="Pipelines: write one into a repository, comment on a pull request.", no_args_is_help=True
 )
@@ -59,7 +65,7 @@ def init_command(
         print_json({"files": written, "dry_run": dry_run})
     else:
         print_table(["file"], [[file] for file in written], output)
-    log("Nothing was written." if dry_run else "Their first lines say which variables and secrets they need.")
+    log("Nothing was written." if dry_run else _NEXT)
 
 
 @app.command("comment")

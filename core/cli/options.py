@@ -16,7 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
-from core.errors import BadInput, ModelDeskError, Unavailable
+from core.errors import BadInput, ModelDeskError
+from core.files import whole_file
 
 SCHEMA_VERSION = 1
 
@@ -101,13 +102,9 @@ def print_json(payload: dict[str, Any], out: Path | None = None) -> None:
 
 
 def write_file(out: Path, text: str) -> None:
-    """``text`` in the file ``out``. Raises BadInput where no file can be, Unavailable when writing fails."""
-    if out.is_dir() or not out.parent.is_dir():
-        raise BadInput(f"{out} can be no file: there is no such folder, or it is one.", "Name another file.")
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Unavailable(f"{out} cannot be written: {error.strerror}.", "Name another file.") from error
+    """``text`` in the file ``out``, whole or not at all. Raises BadInput and Unavailable."""
+    with whole_file(out) as target:
+        target.write(text.encode())
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], output: Output) -> None:

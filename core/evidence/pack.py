@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.access import Action, Actor, require
 from core.compare.export import to_csv
-from core.errors import BadInput, Unavailable
 from core.evidence import check
 from core.evidence.card_text import card_html, card_markdown, number
 from core.evidence.gather import SCHEMA_VERSION, Evidence, gather
 from core.evidence.page import page
+from core.files import check_place, whole_file
 from core.ledger.events import ExportMade
 
 if TYPE_CHECKING:
@@ -71,35 +69,17 @@ def export_to(ws: Workspace, model: str, version: int, actor: Actor, file: Path)
     Raises BadInput for a folder, Unavailable when the file cannot be written.
     """
     made = preview(ws, model, version, actor, file)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(made.content)
+    with whole_file(file) as target:
+        target.write(made.content)
         _record(ws, model, version, actor, made)
-        draft.replace(file)
-    except OSError as error:
-        raise _unwritable(file, error) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
     return made
 
 
 def preview(ws: Workspace, model: str, version: int, actor: Actor, file: Path) -> Pack:
     """What :func:`export_to` would write, after the same checks; nothing is written or recorded."""
-    try:
-        is_folder, has_folder = file.is_dir(), file.parent.is_dir()
-    except OSError as error:  # a name that is too long
-        raise _unwritable(file, error) from error
-    if is_folder:
-        raise BadInput(f"{file} is a folder.", "Name a file in it.")
-    if not has_folder:
-        raise BadInput(f"There is no folder {file.parent}.", "Make it first, or name another file.")
+    check_place(file)
     require(ws.settings, actor, Action.EXPORT, model)
     return make_pack(ws, model, version)
-
-
-def _unwritable(file: Path, error: OSError) -> Unavailable:
-    return Unavailable(f"{file} cannot be written: {error.strerror}.", "Name another file.")
 
 
 def _record(ws: Workspace, model: str, version: int, actor: Actor, made: Pack) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from core.errors import BadInput, Unavailable
+from core.errors import BadInput
+from core.files import whole_file
 from core.ledger.canonical import instant, instant_text
 from core.ledger.types import Anchor
 
 
 def write_anchor(anchor: Anchor, file: Path) -> None:
-    """Write ``anchor`` as a small JSON file. Raises Unavailable."""
-    try:
-        file.write_text(anchor_text(anchor), encoding="utf-8")
-    except OSError as error:
-        raise Unavailable(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+    """Write ``anchor`` as a small JSON file, whole or not at all. Raises BadInput and Unavailable."""
+    with whole_file(file) as target:
+        target.write(anchor_text(anchor).encode())
 
 
 def anchor_text(anchor: Anchor) -> str:

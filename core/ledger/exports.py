@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from core.errors import BadInput, Unavailable
+from core.errors import BadInput
+from core.files import whole_file
 from core.ledger.schema import events
 from core.ledger.verify import Row
 
@@ -21,19 +22,16 @@ def export_lines(rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def write_export(rows: Iterable[Row], file: Path) -> tuple[int, str]:
-    """Write ``rows`` in order; how many they were and the SHA-256 of the file. Raises Unavailable.
+    """Write ``rows`` in order, all or none; how many they were and the file's SHA-256. Raises Unavailable.
 
     ``actor`` and ``payload`` stay the stored text: the hashes cover it byte for byte.
     """
     count, digest = 0, hashlib.sha256()
-    try:
-        with file.open("wb") as target:
-            for line in export_lines(rows):
-                target.write(line)
-                digest.update(line)
-                count += 1
-    except OSError as error:
-        raise Unavailable(f"{file} cannot be written: {error.strerror}.", "Name another file.") from error
+    with whole_file(file) as target:
+        for line in export_lines(rows):
+            target.write(line)
+            digest.update(line)
+            count += 1
     return count, digest.hexdigest()
 
 

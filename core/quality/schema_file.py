@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from datetime import date, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,7 +21,7 @@ IDENTIFIERS = (
 """Shell patterns of column names that name a person outright; pseudonyms such as patient_id are no match."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Bound = float | int | str
+Bound = float | int | str | datetime | date
 Level = str | int | float | bool
 
 
@@ -70,7 +71,7 @@ class ColumnRules(_Part):
         if self.pattern is not None and self.type not in (ColumnType.TEXT, ColumnType.CATEGORY):
             raise ValueError("pattern belongs to text and category")
         if self.type in (ColumnType.INTEGER, ColumnType.NUMBER):
-            if any(isinstance(bound, str) for bound in (self.min, self.max)):
+            if any(isinstance(bound, str | date) for bound in (self.min, self.max)):
                 raise ValueError("min and max of a number are numbers")
         elif self.type is ColumnType.DATE:
             _dates(self.min, self.max)
@@ -162,8 +163,6 @@ def names_in(expression: str) -> tuple[str, ...]:
 
 
 def _dates(*bounds: Bound | None) -> None:
-    from datetime import datetime
-
     for bound in bounds:
         if bound is None:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,11 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+from core import yaml_file
 from core.cli.main import app
+from core.quality.check import QualityPolicy
+from core.quality.schema_file import Schema
+from core.registry.policy import parse_policy
 from core.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +42,15 @@ def test_a_command_shows_an_example(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_a_command_is_in_the_readme(name: str) -> None:
     assert f"`{name}" in README
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.+?)```", README, re.DOTALL))
+def test_a_file_that_the_readme_shows_is_read(block: str) -> None:
+    if "tiers:" in block:
+        assert parse_policy(block.encode(), "README.md").tiers
+    else:
+        model = Schema if "columns:\n" in block else QualityPolicy
+        assert yaml_file.parse(block.encode(), "README.md", model, "file")
 
 
 def settings_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

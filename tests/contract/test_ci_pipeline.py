@@ -75,6 +75,20 @@ def test_this_projects_own_workflow_fits_too() -> None:
         assert all(PINNED.fullmatch(step["uses"]) for step in job["steps"] if "uses" in step)
 
 
+ACTIONLINT = Path(sys.executable).with_name("actionlint")
+
+
+@pytest.mark.skipif(not ACTIONLINT.is_file(), reason="no wheel of actionlint for this machine")
+def test_actionlint_finds_nothing(tmp_path: Path) -> None:
+    files = [ROOT / ".github" / "workflows" / "ci.yml", write(tmp_path, Provider.GITHUB, NAMES)]
+    # Whether shellcheck and pyflakes are at hand differs between machines.
+    words = [str(ACTIONLINT), "-no-color", "-shellcheck=", "-pyflakes=", *map(str, files)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    files[1].write_text(files[1].read_text().replace("needs: [register]", "needs: [regster]"))
+    assert "regster" in subprocess.run(words, capture_output=True, text=True).stdout
+
+
 def test_rights_are_least_and_actions_pinned() -> None:
     text = yaml.safe_load(template(Provider.GITHUB, NAMES))
     assert text["permissions"] == {"contents": "read"}
@@ -98,6 +112,30 @@ def test_code_of_a_pull_request_holds_no_key_to_the_ledger() -> None:
     assert len(lines) > 10 and all("python -P -m core" in line for line in lines), (
         "a checkout may hold a core/"
     )
+
+
+KEYS = {"MODELDESK_LEDGER__URL", "GITLAB_TOKEN"}
+
+
+def test_on_gitlab_a_key_reaches_the_jobs_of_its_environment_alone() -> None:
+    """The environments of the jobs, and the scopes that the file's first lines tell people to set."""
+    named = {name: job.get("environment") for name, job in gitlab().items()}
+    scopes = {name: one["name"] if isinstance(one, dict) else one for name, one in named.items()}
+    assert scopes == {
+        "data-validation": None, "model-training": None, "model-validation": "model-validation",
+        "register": "staging", "deploy-staging": "staging", "approval": "staging", "deploy-production": "production",
+    }  # fmt: skip
+    deploying = [name for name, one in named.items() if isinstance(one, str)]
+    assert deploying == ["deploy-staging", "deploy-production"], "the others do not count as deployments"
+    told, scope = {}, ""
+    for line in template(Provider.GITLAB, NAMES).split("stages:")[0].splitlines():
+        scope = found[1] if (found := re.match(r"#   scope (.{20})", line)) else scope
+        for key in re.findall(r"[A-Z_]{6,}", line):
+            told.setdefault(key, set()).add(scope.split()[0]) if scope else None
+    assert told["MODELDESK_LEDGER__URL"] == {"model-validation", "staging"}
+    assert told["GITLAB_TOKEN"] == {"model-validation"}
+    top = yaml.safe_load(template(Provider.GITLAB, NAMES))["variables"]
+    assert not KEYS & set(top)
 
 
 def ran(job: dict[str, Any]) -> list[str]:

@@ -150,7 +150,9 @@ def _append_many(url: str, worker: int) -> None:
 
 
 def test_twenty_processes_append_without_gaps(store):
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Imported once for all of them; each still opens the database by itself.
+    context.set_forkserver_preload([__name__])
     workers = [context.Process(target=_append_many, args=(store.url, number)) for number in range(20)]
     for worker in workers:
         worker.start()

@@ -71,12 +71,24 @@ def test_values_and_leave_one_out_are_scikit_learns(name: str, digits: int) -> N
         assert np.sort(ours) == pytest.approx(np.sort(left))
 
 
+def plain(name: str, label: np.ndarray, prediction: np.ndarray, score: np.ndarray) -> float:
+    """:func:`by_sklearn` without its checks of the input, which cost SciPy's thousand resamples 99 % of the time."""
+    if name == "brier":
+        return np.mean((score - label) ** 2)
+    if name == "f1":
+        return 2 * np.sum(prediction * label) / (np.sum(prediction) + np.sum(label))
+    positive, negative = score[label == 1, None], score[label == 0]
+    return np.mean((positive > negative) + 0.5 * (positive == negative))
+
+
 @pytest.mark.parametrize("name", ["f1", "auroc", "brier"])
 def test_interval_agrees_with_scipys_bca(name: str) -> None:
     both = scores(120, 5, strength=1.6)
+    second = (both.label, both.second_prediction, both.second_score)
+    assert plain(name, *second) == pytest.approx(by_sklearn(name, *second))
 
     def difference(label, p1, p2, s1, s2, axis=-1):
-        return by_sklearn(name, label, p2, s2) - by_sklearn(name, label, p1, s1)
+        return plain(name, label, p2, s2) - plain(name, label, p1, s1)
 
     arrays = (both.label, both.first_prediction, both.second_prediction, both.first_score, both.second_score)
     oracle = stats.bootstrap(

@@ -30,7 +30,7 @@ columns:
   sex: {type: category, values: [F, M]}
   glucose: {type: number, missing: 0.1}
   smoker: {type: boolean}
-  admitted: {type: date, min: "2020-01-01"}
+  admitted: {type: date, min: 2020-01-01, max: "2030-01-01"}
   systolic: {type: number}
   diastolic: {type: number}
 rules:
