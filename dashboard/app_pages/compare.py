@@ -136,7 +136,8 @@ with left:
     shown = f"{hidden} identical rows hidden. " if hidden and not identical else ""
     st.caption(
         f"{shown}Baseline: {plain(comparison.baseline.label)} ({plain(comparison.baseline_reason)}). "
-        "= not distinguishable, ⊘ not comparable; colour tells which way is better, grey where nobody declared it."
+        "= not distinguishable, ⊘ not comparable: both grey, as is what nobody declared a direction for; "
+        "else colour tells which way is better."
     )
 with right:
     if metric:

@@ -7,8 +7,17 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from core.compare.types import Comparison, Verdict
-from core.compare.words import cells_of, difference_table, interval, said_of, sentence, tally, unique_labels
+from core.compare.types import Comparison, Verdict, Word
+from core.compare.words import (
+    Cell,
+    cells_of,
+    difference_table,
+    interval,
+    said_of,
+    sentence,
+    tally,
+    unique_labels,
+)
 from dashboard.charts import comparison as charts
 from dashboard.palette import mark, short_hash
 from dashboard.parts.header import way_back
@@ -28,9 +37,11 @@ def labels_of(comparison: Comparison) -> dict[str, str]:
 def difference_grid(
     comparison: Comparison, declared: Mapping[str, str], *, identical: bool, first: str | None = None
 ) -> None:
-    """Rows that differ, the metric ``first`` on top; items beside each other for a few, else one a row."""
+    """Rows that differ, metrics on top and ``first`` before them; items beside each other for a few, else one a row."""
     columns, rows = difference_table(comparison, declared, identical=identical)
-    order = sorted(range(len(rows)), key=lambda row: rows[row][:2] != ["metrics", first])
+    order = sorted(
+        range(len(rows)), key=lambda row: (rows[row][:2] != ["metrics", first], rows[row][0] != "metrics")
+    )
     frame = pd.DataFrame(rows, columns=columns).iloc[order].reset_index(drop=True)
     colors = _colors(comparison, declared, identical=identical).iloc[order].reset_index(drop=True)
     if len(comparison.items) > SIDE_BY_SIDE:
@@ -49,6 +60,10 @@ def difference_grid(
         column_config={
             "key": st.column_config.Column(pinned=True, width=120),
             "part": st.column_config.Column(width=70),
+            **{
+                name: st.column_config.Column(width=215 if item.ref == comparison.baseline.ref else 175)
+                for name, item in zip(columns[2:], comparison.items, strict=True)
+            },
         },
         alt="Differences, one column an item",
     )
@@ -56,18 +71,18 @@ def difference_grid(
 
 def _colors(comparison: Comparison, declared: Mapping[str, str], *, identical: bool) -> pd.DataFrame:
     palette = current_palette()
-    styles = {True: f"color: {palette.good}", False: f"color: {palette.bad}", None: f"color: {palette.muted}"}
+    styles = {True: palette.good, False: palette.bad, None: palette.muted}
     parts = comparison.differences
     rows = (*parts.differing, *parts.identical) if identical else parts.differing
     said = said_of(comparison)
+
+    def style(cell: Cell) -> str:
+        if cell.value is None or cell.verdict in (Word.SAME, Word.NOT_COMPARABLE):
+            return f"color: {palette.muted}"
+        return f"color: {styles[cell.better]}" if cell.difference else ""
+
     return pd.DataFrame(
-        [
-            [
-                styles[cell.better] if cell.difference else ""
-                for cell in cells_of(comparison, row, declared, said)
-            ]
-            for row in rows
-        ],
+        [[style(cell) for cell in cells_of(comparison, row, declared, said)] for row in rows],
         columns=unique_labels(comparison),
     )
 
