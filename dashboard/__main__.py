@@ -44,11 +44,24 @@ def main() -> None:
         )
         sys.exit(ExitCode.INFRASTRUCTURE)
     os.environ["MODELDESK_WORKSPACE"] = str(options.workspace.resolve())
+    settings = leading_here(settings, options.address, options.port)
     # A plain SIGTERM would end the process before what was started beside it is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     give_large_blocks_back()
     with serving(settings), telling(settings):
         _serve(options.address, options.port, settings.root / SECRETS)
+
+
+def leading_here(settings: Settings, address: str, port: int) -> Settings:
+    """The settings with links that lead to this server, unless they name where people reach it; for children too."""
+    if "base_url" in settings.notify.model_fields_set:
+        return settings
+    os.environ["MODELDESK_NOTIFY__BASE_URL"] = _url(address, port)
+    return load_settings(settings.root)
+
+
+def _url(address: str, port: int) -> str:
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def _sign_in_problem(settings: Settings) -> str:
@@ -91,7 +104,7 @@ def _is_free(address: str, port: int) -> bool:
 def _serve(address: str, port: int, secrets: Path) -> None:
     from dashboard.asgi import app
 
-    print(f"Model Desk: http://{address}:{port}", flush=True)
+    print(f"Model Desk: {_url(address, port)}", flush=True)
     config = {"server.port": port, "server.address": address}
     if secrets.is_file():
         config["secrets.files"] = [str(secrets)]
