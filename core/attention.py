@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.access import Action, Actor, decide
+from core.deploy.types import EndpointKey
+from core.deploy.views import untold_aliases
 from core.errors import ModelDeskError
 from core.registry.inventory import answers, readable_policy
 from core.registry.queue import Queued, Turn, waiting
@@ -48,9 +50,9 @@ class Item:
 class Glance:
     """One model: what its production and staging aliases name, what the ledger says, and what is missing.
 
-    ``requests`` counts those that wait for somebody; ``untold`` are the questions of the model inventory that
-    nobody answered; ``misplaced`` the versions whose deprecated stage in MLflow is not what was decided, where the
-    settings mirror stages.
+    ``in_sync`` is None with nothing to compare, and while a switch is on its way to MLflow. ``requests`` counts those
+    that wait for somebody; ``untold`` are the questions of the model inventory that nobody answered; ``misplaced``
+    the versions whose deprecated stage in MLflow is not what was decided, where the settings mirror stages.
     """
 
     model: str
@@ -81,16 +83,30 @@ def overview(ws: Workspace, actor: Actor, now: datetime) -> Overview:
         models, moves, failure = ws.registry.models(), misplaced(ws, state), None
     except ModelDeskError as error:
         models, moves, failure = (), {}, error
-    policy = readable_policy(ws)
+    policy, on_its_way = readable_policy(ws), untold_aliases(ws)
     glances = tuple(
-        _glance(ws, state, model, policy, moves.get((model.name, "production"), ())) for model in models
+        _glance(
+            ws,
+            state,
+            model,
+            policy,
+            moves.get((model.name, "production"), ()),
+            on_its_way=EndpointKey(model.name, "production") in on_its_way,
+        )
+        for model in models
     )
     glances = glances or _from_ledger(ws, state)
     return Overview(models=glances, items=_items(ws, state, glances, actor, now), failure=failure)
 
 
 def _glance(
-    ws: Workspace, state: State, model: Model, policy: Policy | None, moves: tuple[StageMove, ...]
+    ws: Workspace,
+    state: State,
+    model: Model,
+    policy: Policy | None,
+    moves: tuple[StageMove, ...],
+    *,
+    on_its_way: bool,
 ) -> Glance:
     aliases = ws.settings.environments
     production = model.aliases.get(aliases.get("production", "champion"))
@@ -100,7 +116,7 @@ def _glance(
         production=production,
         challenger=model.aliases.get(aliases.get("staging", "challenger")),
         live=live,
-        in_sync=None if live is None else live.version == production and not moves,
+        in_sync=None if live is None or on_its_way else live.version == production and not moves,
         frozen=state.freeze(model.name, "production") is not None,
         requests=_open_requests(state, model.name),
         gaps=_gaps(ws, model.name, production, live),

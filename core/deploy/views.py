@@ -85,8 +85,7 @@ def endpoint_views(ws: Workspace) -> Views:
     """Every model in every environment where something is or was live; works while MLflow is down."""
     state = ws.ledger.state()
     serving = {status.key: status for status in observe(ws)}
-    waiting = ws.deployments.outbox.pending(ALIAS) if ws.deployments.serves else ()
-    untold = {message.key: message.last_error for message in waiting}
+    untold = untold_aliases(ws)
     failure: ModelDeskError | None = None
     aliases: Mapping[str, Mapping[str, int]] = {}
     try:
@@ -101,6 +100,12 @@ def endpoint_views(ws: Workspace) -> Views:
     )
     endpoints = tuple(sorted(found, key=_most_pressing))
     return Views(endpoints=endpoints, failure=failure, known_at=_newest(ws) if failure else None)
+
+
+def untold_aliases(ws: Workspace) -> dict[EndpointKey, str]:
+    """Where a message to MLflow about a switch is on its way, with why its last try failed ('' before the first)."""
+    waiting = ws.deployments.outbox.pending(ALIAS) if ws.deployments.serves else ()
+    return {message.key: message.last_error for message in waiting}
 
 
 def history(ws: Workspace, key: EndpointKey, limit: int = 200) -> tuple[Record, ...]:

@@ -9,7 +9,14 @@ from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.palette import MISSING, ago, mark, moment
 from dashboard.parts.confirm import ask
-from dashboard.parts.endpoint import banners, freeze_button, has_banners, status_line, traffic_panel
+from dashboard.parts.endpoint import (
+    banners,
+    follow_alias,
+    freeze_button,
+    has_banners,
+    status_line,
+    traffic_panel,
+)
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.reasoned import show_reasoned
@@ -70,11 +77,13 @@ with now_side:
         st.caption(f"Shown is the last known state, newest record {ago(views.known_at, now)}. {way}")
     if last and last.finished_at is None:
         watch_operation(last.id)
+    if view.serving:
+        traffic_panel(model, environment, last.finished_at if last else None)
 if why_side:
     with why_side:
         banners(view, alert)
-if view.serving:
-    traffic_panel(model, environment, last.finished_at if last else None)
+if view.untold is not None:
+    follow_alias(view)
 trial_section(view)
 
 with st.container(border=True, key="deploy_section"):
@@ -150,6 +159,10 @@ else:
             for record in records
         ],
         hide_index=True,
+        column_config={
+            "What": st.column_config.TextColumn(width=330),
+            "Why": st.column_config.TextColumn(width=330),
+        },
     )
 if last and last.finished_at is not None:
     with st.expander("Log of the last operation"):

@@ -11,6 +11,7 @@ from core.access import Action
 from core.deploy.types import EndpointStatus
 from core.deploy.views import EndpointView
 from core.ledger.state import OpenAlert
+from dashboard import services
 from dashboard.palette import MISSING, ago, moment, number
 from dashboard.parts.marks import status_badge
 from dashboard.parts.reasoned import Reasoned, reasoned_button
@@ -79,6 +80,14 @@ def banners(view: EndpointView, wanted_alert: str | None) -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"The rollback of {moment(view.review_due.at)} waits for a lead's review.")
             st.page_link("app_pages/requests.py", label="Review it", query_params={"tab": "reviews"})
+
+
+@st.fragment(run_every=2.0)
+def follow_alias(view: EndpointView) -> None:
+    """Look until MLflow was told what is live, then draw the page again: it would go on to say that it was not."""
+    latest = {item.key: item for item in services.endpoint_views().endpoints}.get(view.key)
+    if latest is None or latest.untold is None:
+        st.rerun()
 
 
 def _alert_banner(view: EndpointView, alert: OpenAlert) -> None:
@@ -178,6 +187,8 @@ def traffic_panel(model: str, environment: str, switched_at: datetime | None) ->
     if status is None:
         return
     with st.container(border=True, key="traffic_panel", gap="small"):
+        if proof := _proof(model, environment, switched_at):
+            st.markdown(proof)
         with st.container(horizontal=True, gap="medium"):
             st.metric(
                 "Requests/s",
@@ -204,8 +215,7 @@ def traffic_panel(model: str, environment: str, switched_at: datetime | None) ->
         words = f"Observed now: {str(status.health).upper()}" + (
             f", {status.detail}" if status.detail else ""
         )
-        proof = _proof(model, environment, switched_at)
-        st.caption(f"{words} · http://127.0.0.1:{status.port}/invocations{proof}")
+        st.caption(f"{words} · http://127.0.0.1:{status.port}/invocations")
 
 
 def _proof(model: str, environment: str, switched_at: datetime | None) -> str:
@@ -214,7 +224,7 @@ def _proof(model: str, environment: str, switched_at: datetime | None) -> str:
     counts = dict(releases.answered_since(model, environment, switched_at))
     failed = counts.pop("failed", 0)
     who = ", ".join(f"**{version} answered {count}**" for version, count in sorted(counts.items()))
-    return f"\n\nSince {switched_at:%H:%M:%S} UTC: {who or 'no request came'}, {failed} failed."
+    return f"Since {switched_at:%H:%M:%S} UTC: {who or 'no request came'}, {failed} failed."
 
 
 def _split(status: EndpointStatus) -> str:

@@ -265,6 +265,8 @@ def test_o7_with_mlflow_down_a_warm_rollback_works_and_the_alias_follows(
         away.rename(store)
     assert release.tell(ws) == ()
     assert ws.registry.model(MODEL).aliases["champion"] == 2
+    expect(page.get_by_text("MLflow has not been told")).to_be_hidden()  # the open page says so by itself
+    expect(page.get_by_text(re.compile("registry says v2 · serving says v2"))).to_be_visible()
 
 
 def test_o8_an_alias_moved_outside_is_red_and_one_click_more(

@@ -23,6 +23,7 @@ import sqlalchemy as sa
 import time_machine
 
 from core.access import local_actor
+from core.attention import overview
 from core.deploy import database, gates, processes, release, supervisor, trials
 from core.deploy.observe import observe
 from core.deploy.serialization import Findings
@@ -166,6 +167,11 @@ def test_a_machine_that_starts_anew_without_mlflow(ws: Workspace) -> None:
         assert {message.kind for message in fresh.deployments.outbox.pending()} == {"alias"}
     finally:
         hidden.rename(ws.root / "mlflow")
+    words = {
+        item.word
+        for item in overview(open_workspace(ws.root), local_actor(ws.settings), datetime.now(UTC)).items
+    }
+    assert "OUT OF SYNC" not in words, "nobody moved the alias: MLflow is yet to be told"
     until_served(open_workspace(ws.root), 1)
     assert open_workspace(ws.root).registry.model(MODEL).aliases["champion"] == 1
 
