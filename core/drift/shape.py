@@ -50,6 +50,11 @@ class NumericShape:
     current: Outline
     gap_at: float
 
+    @property
+    def shared_edges(self) -> np.ndarray:
+        """The edges inside both outlines: between any two of them each side has nobody or eleven rows and more."""
+        return np.intersect1d(self.reference.edges[1:-1], self.current.edges[1:-1])
+
 
 @dataclass(frozen=True, slots=True)
 class LevelShape:
@@ -67,7 +72,11 @@ def column_shape(
     if column not in reference.names or column not in current.names:
         return None
     known = reference_profile(reference, column, policy.kinds.get(column), cache)
-    seen = profile_like(known, current.column(column))
+    return shape_of(known, profile_like(known, current.column(column)))
+
+
+def shape_of(known: Profile, seen: Profile) -> NumericShape | LevelShape | None:
+    """The shape of two profiles; None when it cannot be drawn (too few rows, other kinds)."""
     if min(known.present, seen.present) <= 2 * _SMALL or known.kind.value == "datetime":
         return None
     if known.values is not None and seen.values is not None:

@@ -84,8 +84,12 @@ def moved_line(report: MonitorReport, windows: Sequence[TrendWindow]) -> None:
 
 
 def column_table(report: MonitorReport, windows: Sequence[TrendWindow]) -> None:
-    """Every column of the window in one sortable table."""
-    columns = report.drift.columns if report.drift else ()
+    """Every column of the window in one sortable table: what drifted first, then what the model uses most."""
+    alarms = {column.name for column in report.drift.alarms} if report.drift else ()
+    columns = sorted(
+        report.drift.columns if report.drift else (),
+        key=lambda column: (column.name not in alarms, -(column.importance or 0)),
+    )
     st.dataframe(
         pd.DataFrame(
             {
@@ -107,6 +111,7 @@ def column_table(report: MonitorReport, windows: Sequence[TrendWindow]) -> None:
             for name in ("KS D", "KS p", "effect", "adjusted p")
         }
         | {"importance": st.column_config.ProgressColumn(format="percent", max_value=1.0)},
+        placeholder=MISSING,
     )
     st.caption("A kind that the rules decided wrongly is changed under Column.")
 
@@ -147,7 +152,8 @@ def column_detail(
         _moved(right, model, window, at, detail.name)
     st.caption(
         "Neighbouring bins are joined until each holds no row or more than ten, rare levels are one; the outermost "
-        "bins hold all that lies beyond."
+        "bins hold all that lies beyond. Where it moved is told in whole bins of the picture, so that the two together "
+        "give no small group away; the PSI is over deciles, so the parts come near to it."
     )
 
 
@@ -192,6 +198,7 @@ def _moved(place: st.delta_generator.DeltaGenerator, model: str, window: str, at
         ),
         hide_index=True,
         column_config={"adds to PSI": st.column_config.NumberColumn(format="%.3f")},
+        placeholder=MISSING,
     )
 
 
@@ -219,6 +226,7 @@ def performance_table(measured: PerformanceReport, metric: str) -> None:
             name: st.column_config.NumberColumn(format="%.3f")
             for name in ("realised", "from", "to", "estimated")
         },
+        placeholder=MISSING,
     )
     for alert in measured.alerts:
         if alert.metric in (None, metric):
@@ -266,6 +274,7 @@ def segments_tab(model: str, window: str, at: str) -> None:
         ),
         hide_index=True,
         column_config={"value": st.column_config.NumberColumn(format="%.3f")},
+        placeholder=MISSING,
     )
     st.caption(
         f"Each group of {at} against the same group of the training data; the metric over the newest five "
@@ -301,6 +310,7 @@ def predictions_tab(model: str, window: str, at: str) -> None:
             }
         ),
         hide_index=True,
+        placeholder=MISSING,
     )
     st.caption(
         f"The first answers are those since {found.since or 'the beginning of the log'}. A model whose inputs move "
