@@ -190,7 +190,7 @@ def _numbers(name: str, column: pa.ChunkedArray) -> Profile:
         return _with(profile, ColumnKind.EMPTY, values=None)
     distinct = 1 + int(np.count_nonzero(values[1:] != values[:-1]))
     whole = t.is_integer(column.type)
-    counts_up = distinct == len(values) and values[-1] - values[0] + 1 == distinct
+    counts_up = distinct == len(values) and float(values[-1]) - float(values[0]) + 1 == distinct
     kind = numeric_kind(name, rows=len(values), distinct=distinct, whole=whole, counts_up=bool(counts_up))
     if kind is ColumnKind.IDENTIFIER:
         return _keys(name, column)

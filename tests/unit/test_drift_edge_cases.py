@@ -317,3 +317,14 @@ def test_a_changed_type_is_said_without_how_it_is_held_in_memory(tmp_path):
     pd.DataFrame({"site": ["a", "b"] * 100}).to_parquet(tmp_path / "before.parquet")
     report = check(open_source(tmp_path / "before.parquet"), pa.table({"site": pa.array([b"a", b"b"] * 100)}))
     assert "the type changed from string to binary" in report.column("site").reason
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("largest", [1.0, 1e200, 1.79e308])
+def test_huge_numbers_are_compared_as_small_ones_are_and_warn_of_nothing(largest):
+    values = NORMAL / np.abs(NORMAL).max()
+    column = run({"a": values * largest}, {"a": values * largest / 2}).column("a")
+    small = run({"a": values}, {"a": values / 2}).column("a")
+    assert column.statistics.ks.statistic == small.statistics.ks.statistic
+    assert column.statistics.wasserstein_normed == pytest.approx(small.statistics.wasserstein_normed)
+    assert column.verdict is small.verdict

@@ -15,6 +15,7 @@ THRESHOLD = Threshold("wasserstein_normed", 0.1, highest=1e6)
 SOURCE = "Vallender 1974; equals scipy.stats.wasserstein_distance / np.std(reference) on finite values"
 
 _OUTLIER_RATIO = 10.0
+_HUGE = 1e150
 """A standard deviation over ten times the quartile-based one is made by outliers, not by spread."""
 
 
@@ -34,9 +35,10 @@ def sums(values: np.ndarray) -> Sums:
     centre = float(values[len(values) // 2])
     totals = np.empty(len(values) + 1)
     totals[0] = 0.0
-    np.subtract(values, centre, out=totals[1:])
-    deviation = float(np.std(totals[1:]))
-    np.cumsum(totals[1:], out=totals[1:])
+    with np.errstate(over="ignore", invalid="ignore"):  # of huge values, whose sums `normed` does not use
+        np.subtract(values, centre, out=totals[1:])
+        deviation = float(np.std(totals[1:]))
+        np.cumsum(totals[1:], out=totals[1:])
     return Sums(centre, totals, deviation)
 
 
@@ -101,6 +103,9 @@ def normed(reference: np.ndarray, current: np.ndarray, known: Sums | None = None
     """
     if min(len(reference), len(current)) == 0:
         return math.nan
+    largest = max(map(abs, (reference[0], reference[-1], current[0], current[-1])))
+    if largest > _HUGE:  # squares would overflow, and the ratio is the same at any scale
+        return normed(reference / largest, current / largest)
     known = known or sums(reference)
     unit = known.deviation
     first, third = reference[len(reference) // 4], reference[(3 * len(reference)) // 4]
