@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core.errors import Unavailable
 from core.locks import file_lock
+from core.postgres import PATIENCE
 
 
 class Database(ABC):
@@ -77,7 +78,7 @@ class Database(ABC):
         """The SQLAlchemy engine."""
         if not self.is_sqlite:
             return sa.create_engine(
-                self.url.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 5}
+                self.url.set(drivername="postgresql+psycopg"), connect_args=PATIENCE | self.url.query
             )
         engine = sa.create_engine(_readable(self.url, self.file), connect_args={"timeout": self.wait_s})
         sa.event.listen(engine, "connect", _prepare_sqlite)

@@ -161,7 +161,7 @@ class RayEngine:
     def _client(self) -> httpx.Client:
         import httpx
 
-        return httpx.Client(trust_env=False)
+        return httpx.Client(trust_env=False, timeout=SETTLE_S)
 
     def _call(self, method: str, timeout_s: float, **more: Any) -> httpx.Response:
         import httpx

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from core.errors import BadInput, Unavailable
 from core.experiments.mlflow_schema import check_revision
+from core.postgres import patient
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -173,12 +174,9 @@ class PostgresServer:
         """A read-only transaction that sees one state of the database."""
         import adbc_driver_manager
 
-        uri = self.uri
-        if "connect_timeout=" not in uri:
-            uri += ("&" if "?" in uri else "?") + f"connect_timeout={CONNECT_SECONDS}"
         try:
             with _OPENING:
-                opened = _postgres(uri).adbc_clone()
+                opened = _postgres(patient(self.uri)).adbc_clone()
             with opened as connection:
                 session = _AdbcSession(connection)
                 session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

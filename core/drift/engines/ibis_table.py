@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from core.drift.engines.table import EngineTable
 from core.errors import BadInput, NotFound, Unavailable
+from core.postgres import patient
 
 if TYPE_CHECKING:
     from ibis.backends import BaseBackend
@@ -69,7 +70,7 @@ def _backend(url: str) -> BaseBackend:
     from ibis.common.exceptions import IbisError
 
     try:
-        return ibis.connect(url)
+        return ibis.connect(patient(url))
     except (
         IbisError,
         ImportError,
