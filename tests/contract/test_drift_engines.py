@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sqlglot
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from ibis.backends.sql.compilers.bigquery import BigQueryCompiler
+from ibis.backends.sql.compilers.trino import TrinoCompiler
 from jsonschema import validate
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
@@ -26,6 +30,7 @@ from core.drift.check import check
 from core.drift.engines.bracket import Buckets
 from core.drift.engines.numbers import compare_numbers
 from core.drift.engines.open import open_table
+from core.drift.engines.table import EngineTable
 from core.drift.monitor import Status, monitor_report
 from core.drift.policy import Policy
 from core.drift.statistics.ks import distance
@@ -170,6 +175,29 @@ def test_an_engine_says_what_this_machine_says(tables, hard_pair):
     }  # fmt: skip
     assert there.engine in ("postgres", "spark")
     assert_same(here, there)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "compiler", "own"),
+    [("trino", TrinoCompiler, set()), ("bigquery", BigQueryCompiler, {"ieee_divide"})],
+)
+def test_every_question_can_be_written_for_a_warehouse_that_is_not_here(
+    on_postgres, hard_pair, monkeypatch, dialect, compiler, own
+):
+    """Written and parsed, not run: no server of either is to be had. ``own`` are functions sqlglot has no name for."""
+    asked, fetch = [], EngineTable.fetch
+
+    def kept(table: EngineTable, question: nw.LazyFrame, *most: int) -> pa.Table:
+        asked.append(nw.to_native(question))
+        return fetch(table, question, *most)
+
+    monkeypatch.setattr(EngineTable, "fetch", kept)
+    check(*map(on_postgres.put, hard_pair), Policy(ignore=("was a number",)), now=NOW)
+    assert len(asked) > 20
+    for question in asked:
+        written = compiler().to_sqlglot(question.unbind()).sql(dialect)
+        found = sqlglot.parse_one(written, dialect=dialect)
+        assert {function.name.lower() for function in found.find_all(sqlglot.exp.Anonymous)} <= own, written
 
 
 def test_what_a_policy_overrides_and_a_changed_type(tables, hard_pair):
