@@ -99,7 +99,7 @@ def plan_deploy(
 ) -> ReleasePlan:
     """The plan to make ``version`` live, or with ``trial`` to try it on a part of the traffic.
 
-    Raises NotFound, BadInput, and Conflict when ``expects`` is past.
+    Raises NotFound, BadInput, and Conflict when ``expects`` is past or a trial of the endpoint has traffic.
     """
     key = ws.deployments.key(model, environment)
     if not ws.deployments.can_serve(key):
@@ -111,8 +111,10 @@ def plan_deploy(
         from core.registry.promotion import plan_promotion
 
         return _from_registry(plan_promotion(ws, model, version, environment, expect_current=expects))
-    from core.deploy import rollout
+    from core.deploy import rollout, trials
 
+    if trial is None:
+        trials.refuse_beside(ws.deployments, key)
     if not ws.deployments.is_serving(key):
         _check_alias(ws, key, expects)
         expects = None
@@ -166,13 +168,12 @@ def carry_out(
     acknowledged: bool = False,
 ) -> Released:
     """Do what the plan says, once per ``key``. Call :func:`tell` afterwards: it moves the alias with an engine."""
-    from core.deploy import rollback, rollout
+    from core.deploy import rollback, rollout, trials
 
     if plan.trial is not None:
-        from core.deploy import trials
-
         return _released(trials.start(ws.deployments, plan.inner, plan.trial, actor, reason, key))
     if isinstance(plan.inner, rollout.DeployPlan):
+        trials.refuse_beside(ws.deployments, plan.inner.key)
         return _released(rollout.deploy(ws.deployments, plan.inner, actor, reason, key))
     if isinstance(plan.inner, rollback.RollbackPlan):
         return _released(rollback.rollback(ws.deployments, plan.inner, actor, reason, key))

@@ -30,7 +30,7 @@ from core.deploy.trial import (
 )
 from core.deploy.trial_plan import check_change
 from core.deploy.trial_store import TrialStore
-from core.deploy.types import Endpoint, Operation, OperationKind, OperationState, SlotTraffic
+from core.deploy.types import Endpoint, EndpointKey, Operation, OperationKind, OperationState, SlotTraffic
 from core.errors import BadInput, Conflict, ModelDeskError
 from core.ledger.serving_events import TrialEnded, TrialPaused, TrialResumed, TrialStarted
 
@@ -106,6 +106,19 @@ def check_start(desk: Desk, plan: DeployPlan, spec: TrialSpec, actor: Actor, key
             f"A {running.kind} of {plan.key} with v{running.candidate} is under way.",
             "Finish or abort it first: `trial status` shows where it stands.",
         )
+
+
+def refuse_beside(desk: Desk, key: EndpointKey) -> None:
+    """Raise Conflict while a trial of ``key`` has traffic: a plain deployment would end it without a word."""
+    trial = store_of(desk).of(key)
+    if trial is None or _overtaken(desk, trial):
+        return
+    raise Conflict(
+        f"A {trial.kind} of {key} is under way: v{trial.candidate} has {trial.share} % of the traffic beside "
+        f"v{trial.live}.",
+        f"Finish it to give v{trial.candidate} all traffic, or abort it to deploy another version: "
+        "`trial finish` and `trial abort`, or the Deploy page.",
+    )
 
 
 def look_at(desk: Desk, trial: Trial, now: datetime) -> Look:

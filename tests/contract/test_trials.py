@@ -129,6 +129,11 @@ def test_another_trial_waits_and_a_ramp_has_an_end(ws: Workspace, actor: Actor) 
     plan = release.plan_deploy(ws, MODEL, 3, KEY.environment, trial=TrialSpec(shares=(5,)))
     with pytest.raises(Conflict, match=r"A canary of .* with v2 is under way"):
         release.carry_out(ws, plan, actor, "too")
+    with pytest.raises(Conflict, match="v2 has 50 % of the traffic beside v1"):
+        release.plan_deploy(ws, MODEL, 2, KEY.environment)
+    before_it = replace(plan, trial=None, inner=replace(plan.inner, share=100))
+    with pytest.raises(Conflict, match="v2 has 50 % of the traffic beside v1"):
+        release.carry_out(ws, before_it, actor, "planned before the trial began")
     with pytest.raises(Conflict, match="50 % is the last step"):
         trials.advance(ws.deployments, current(ws), actor)
     with pytest.raises(BadInput, match="makes no sense"):
