@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.deploy import served_log
+from core.deploy import served_files, served_log
 from core.deploy.ab_statistics import SRM_ALPHA, Difference, always_valid, fixed_horizon, sample_ratio_p
 from core.deploy.trial import Metric, Trial
 from core.errors import ModelDeskError
@@ -151,10 +151,10 @@ def _people(ws: Workspace, trial: Trial) -> pd.DataFrame:
 def _log(ws: Workspace, trial: Trial) -> pd.DataFrame:
     import pandas as pd
 
-    folder = served_log.folder_of(ws.settings, trial.key)
+    folder = served_files.folder_of(ws.settings, trial.key)
     wanted = ["request_id", "timestamp", "model_version", "prediction", "score", served_log.ASSIGNED]
     parts = []
-    for file in served_log.own_files(folder):
+    for file in served_files.own_files(folder):
         if file.name[:10] >= f"{trial.started_at:%Y-%m-%d}":
             part = pd.read_parquet(file)
             parts.append(part.reindex(columns=wanted))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.deploy import haproxy, haproxy_runtime, paths, processes, scoring, served_log
+from core.deploy import haproxy, haproxy_runtime, paths, processes, scoring, served_files, served_log
 from core.deploy.types import (
     Answer,
     Artifact,
@@ -65,7 +65,7 @@ class EmbeddedEngine:
             "MODELDESK_MEMORY_MB": str(self._memory_mb),
             "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": "20",
         }
-        if log := served_log.config_for(self._settings, endpoint.key, name):
+        if log := served_files.config_for(self._settings, endpoint.key, name):
             environment[served_log.VARIABLE] = log.text()
         return processes.spawn(
             command, log=self.log_of(endpoint, name), environment=environment, cwd=_code_root()

@@ -20,7 +20,6 @@ limit(int(os.environ.get("MODELDESK_MEMORY_MB", "4096")))
 import asyncio
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
 from core.deploy.model_files import read_model_file
-from core.deploy.served_log import VARIABLE, Asked, LogConfig, ServedLog, request_id_of
+from core.deploy.served_log import VARIABLE, Asked, LogConfig, ServedLog, request_id_of, scorer_of
 
 HANGS_AFTER_S = float(os.environ.get("MODELDESK_HANGS_AFTER_S", "10"))
 VERSION = os.environ.get("MODELDESK_VERSION", "")
@@ -42,24 +41,13 @@ _scoring_app = scoring_server.init(_model)
 _since: dict[int, float] = {}
 
 
-def _scorer() -> Any:
-    """Probabilities of class 1 for a two-class scikit-learn model; the server itself answers the class alone."""
-    raw = _model.get_raw_model() if "sklearn" in _model.metadata.flavors else None
-    if raw is None or not hasattr(raw, "predict_proba") or len(getattr(raw, "classes_", ())) != 2:
-        return None
-
-    def score(rows: Any) -> Sequence[float]:
-        return raw.predict_proba(rows)[:, 1]
-
-    return score
-
-
 def _open_log() -> ServedLog | None:
     text = os.environ.get(VARIABLE)
     if not text:
         return None
     columns = read_model_file(Path(_model_path)).columns
-    log = ServedLog(LogConfig.read(text), int(VERSION or 0), columns, _scorer())
+    raw = _model.get_raw_model() if "sklearn" in _model.metadata.flavors else None
+    log = ServedLog(LogConfig.read(text), int(VERSION or 0), columns, scorer_of(raw))
     log.start()
     return log
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.deploy import cold, served_log
+from core.deploy import cold, served_files
 from core.deploy import hash as tree
 from core.deploy.types import Endpoint, EndpointKey, EndpointStatus
 from core.errors import ModelDeskError
@@ -98,6 +98,6 @@ def _affected(status: EndpointStatus | None) -> str:
 
 def _not_undone(ws: Workspace, key: EndpointKey, live: int | None) -> str:
     """Answers that were given are not recalled; how many, from the log of the last days."""
-    count = served_log.count_of(served_log.folder_of(ws.settings, key), live) if live else 0
+    count = served_files.count_of(served_files.folder_of(ws.settings, key), live) if live else 0
     known = f" The log holds {shown_count(count)} answers by v{live}." if count else ""
     return f"Answers that were already given are not recalled.{known}"

@@ -15,6 +15,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from core.deploy import paths, ray_config
+from core.deploy.scoring import MARK
+from core.deploy.served_files import desk_token
 from core.deploy.types import (
     Answer,
     Artifact,
@@ -43,7 +45,7 @@ class RayEngine:
 
     def __init__(self, settings: Settings) -> None:
         self.folder = paths.run_dir(settings)
-        self._deploy = settings.deploy
+        self._settings = settings
         self._where = settings.deploy.ray
 
     def start(self, endpoint: Endpoint, name: SlotName, version: int, artifact: Artifact) -> None:
@@ -78,7 +80,7 @@ class RayEngine:
     def apply(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Send the whole desired state."""
         with self._turn():
-            self._put(ray_config.render(endpoints, self._deploy))
+            self._put(ray_config.render(endpoints, self._settings))
 
     def set_weights(self, endpoint: Endpoint) -> None:
         """Send the ingress its new weights and wait until Ray has taken them; everything else stays as it is."""
@@ -99,7 +101,7 @@ class RayEngine:
     def write_config(self, endpoints: tuple[Endpoint, ...]) -> bool:
         """True when Ray does not hold what our database says, a head that came back empty above all."""
         held = {name: found["deployed_app_config"] for name, found in self._applications().items()}
-        wanted = {item["name"]: item for item in ray_config.render(endpoints, self._deploy)}
+        wanted = {item["name"]: item for item in ray_config.render(endpoints, self._settings)}
         return held.keys() != wanted.keys() or any(not _contains(held[name], wanted[name]) for name in wanted)
 
     def router_alive(self) -> bool:
@@ -163,6 +165,10 @@ class RayEngine:
 
         return httpx.Client(trust_env=False, timeout=SETTLE_S)
 
+    @cached_property
+    def _desk_token(self) -> str:
+        return desk_token(self._settings)
+
     def _call(self, method: str, timeout_s: float, **more: Any) -> httpx.Response:
         import httpx
 
@@ -188,13 +194,14 @@ class RayEngine:
         import httpx
 
         route = route or ("pulse" if payload is None else "invocations")
+        own = {MARK: self._desk_token}
         url = f"{self._where.serve_address.rstrip('/')}/{application}/{route}"
         begin = time.perf_counter()
         try:
             if payload is None:
-                response = self._client.get(url, timeout=timeout_s)
+                response = self._client.get(url, headers=own, timeout=timeout_s)
             else:
-                response = self._client.post(url, json=payload, timeout=timeout_s)
+                response = self._client.post(url, headers=own, json=payload, timeout=timeout_s)
         except httpx.HTTPError as error:
             raise Unavailable(
                 f"No answer from Ray within {timeout_s:g} s ({type(error).__name__}).",

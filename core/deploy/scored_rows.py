@@ -19,8 +19,10 @@ def rows_of(body: bytes) -> list[Mapping[str, Any]]:
     if not isinstance(request, dict):
         return []
     if isinstance(split := request.get("dataframe_split"), dict):
-        names = split.get("columns") or []
-        return [dict(zip(names, row, strict=False)) for row in split.get("data") or []]
+        names, data = split.get("columns"), split.get("data")
+        if not isinstance(names, list) or not isinstance(data, list):
+            return []
+        return [dict(zip(map(str, names), row, strict=False)) for row in data if isinstance(row, list)]
     for form in ("dataframe_records", "instances"):
         if isinstance(records := request.get(form), list):
             return [row for row in records if isinstance(row, dict)]

@@ -17,14 +17,12 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.deploy import paths
 from core.deploy.scored_rows import prediction_column, predictions_of, rows_of, typed
-from core.deploy.types import EndpointKey, SlotName
 from core.privacy import identifier_columns
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from core.deploy.model_files import Column
-    from core.settings import Settings
 
 VARIABLE = "MODELDESK_LOG"
 FLUSH_S = 2.0
@@ -40,7 +37,6 @@ QUEUE_ROWS = 20_000
 FILE_ROWS = 5_000
 ASSIGNED, LATENCY = "assigned", "latency_ms"
 """Columns beside features, prediction and score: who was assigned (a keyed hash), and how long it took."""
-_OURS = re.compile(r"^(\d{4}-\d{2}-\d{2})\.served-[0-9a-f]{8}-.*\.parquet$")
 _ID = re.compile(r"^[\w.:@/+=-]{1,128}$")
 
 Scorer = Callable[["pd.DataFrame"], Sequence[float]]
@@ -80,66 +76,16 @@ class Asked:
     answer: bytes
 
 
-def folder_of(settings: Settings, key: EndpointKey) -> Path:
-    """Where an endpoint's log lies: where its monitor reads, else below the workspace's ``predictions``."""
-    for monitor in settings.monitors:
-        here = monitor.engine == "local"
-        if here and (monitor.model, monitor.environment) == (key.model, key.environment):
-            return settings.path(monitor.predictions)
-    safe = re.sub(r"[^\w.-]", "_", key.model)
-    return settings.root / "predictions" / f"{safe}-{paths.endpoint_id(key)}"
-
-
-def config_for(settings: Settings, key: EndpointKey, slot: SlotName) -> LogConfig | None:
-    """What a slot's server is told; None when nothing is to be kept."""
-    log = settings.deploy.log
-    if log.share == 0:
-        return None
-    file = paths.state_dir(settings) / "log.key"
-    paths.secret(file, secrets.token_bytes(32))
-    return LogConfig(
-        folder=str(folder_of(settings, key)),
-        name=f"{paths.endpoint_id(key)}-{slot}",
-        key_file=str(file),
-        share=log.share,
-        drop=log.drop,
-        hash=log.hash,
-    )
-
-
-def own_files(folder: Path) -> tuple[Path, ...]:
-    """The files of ``folder`` that servers wrote, oldest first."""
-    return tuple(sorted(file for file in folder.glob("*.parquet") if _OURS.match(file.name)))
-
-
-def count_of(folder: Path, version: int) -> int:
-    """How many answers of ``version`` servers have logged."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    total = 0
-    for file in own_files(folder):
-        try:
-            versions = pq.read_table(file, columns=["model_version"])["model_version"]
-        except (pa.ArrowException, OSError):
-            continue  # a damaged file is Drift's finding
-        total += pc.sum(pc.equal(versions, str(version))).as_py() or 0
-    return total
-
-
-def prune(folder: Path, keep_days: int, today: date) -> int:
-    """Delete what servers wrote before ``keep_days`` days ago; gives back how many files."""
-    oldest = (today - timedelta(days=keep_days)).isoformat()
-    old = [file for file in own_files(folder) if file.name[:10] < oldest]
-    for file in old:
-        file.unlink(missing_ok=True)
-    return len(old)
-
-
 def request_id_of(given: str) -> str:
     """The caller's id when it is one, else a new one."""
     return given if _ID.match(given) else secrets.token_hex(12)
+
+
+def scorer_of(raw: Any) -> Scorer | None:
+    """Probabilities of class 1 by a two-class scikit-learn model, of which a server answers the class; else None."""
+    if not hasattr(raw, "predict_proba") or len(getattr(raw, "classes_", ())) != 2:
+        return None
+    return lambda rows: raw.predict_proba(rows)[:, 1]
 
 
 class ServedLog:

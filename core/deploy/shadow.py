@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import access
 from core.access import Action, Actor
-from core.deploy import model_files, served_log, traffic
+from core.deploy import model_files, served_files, traffic
 from core.deploy.deployment import Deployment
 from core.deploy.desk import Desk
 from core.deploy.journal import Intent
@@ -187,7 +187,7 @@ def _logged(desk: Desk, key: EndpointKey, version: int, last: int) -> pd.DataFra
     import pandas as pd
 
     parts: list[pd.DataFrame] = []
-    for file in reversed(served_log.own_files(served_log.folder_of(desk.settings, key))):
+    for file in reversed(served_files.own_files(served_files.folder_of(desk.settings, key))):
         part = pd.read_parquet(file)
         parts.append(part[(part["model_version"] == str(version)) & part["prediction"].notna()])
         if sum(map(len, parts)) >= last:

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from core.deploy import hash as tree
-from core.deploy import leftovers, outbox, paths, processes, served_log, smoke, traffic, trials
+from core.deploy import leftovers, outbox, paths, processes, served_files, smoke, traffic, trials
 from core.deploy.desk import Desk
 from core.deploy.lookout import Lookout
 from core.deploy.types import Endpoint, EndpointKey, Process, Slot, SlotName
@@ -156,8 +156,8 @@ class Supervisor:
         self._pruned_on = today
         keep = self._desk.settings.deploy.log.keep_days
         for endpoint in endpoints:
-            folder = served_log.folder_of(self._desk.settings, endpoint.key)
-            if gone := served_log.prune(folder, keep, today):
+            folder = served_files.folder_of(self._desk.settings, endpoint.key)
+            if gone := served_files.prune(folder, keep, today):
                 self._say(
                     f"{gone} files of the prediction log of {endpoint.key} are past {keep} days: deleted"
                 )

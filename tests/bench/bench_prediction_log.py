@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from core.access import local_actor
-from core.deploy import model_files, processes, scoring, served_log
+from core.deploy import model_files, processes, scoring, served_files
 from core.deploy.release import carry_out, plan_deploy
 from core.deploy.types import Answer, EndpointKey, Process
 from core.workspace import Workspace
@@ -89,9 +89,9 @@ def main() -> None:
         for name, rates in found.items():
             rate = statistics.median(rates)
             print(f"{name:42} {rate:8.1f} requests/s   {rate / peer:.2f} of bare")
-        logged = served_log.folder_of(ws.settings, KEY)
-        wait_until(lambda: served_log.count_of(logged, 1) > 0)
-        print(f"{'rows in the log':42} {served_log.count_of(logged, 1):8}")
+        logged = served_files.folder_of(ws.settings, KEY)
+        wait_until(lambda: served_files.count_of(logged, 1) > 0)
+        print(f"{'rows in the log':42} {served_files.count_of(logged, 1):8}")
         print(f"{'machine load':42} {os.getloadavg()[0]:8.1f} on {os.cpu_count()} cores")
     finally:
         processes.stop(bare)

@@ -12,16 +12,22 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
+import pandas as pd
 import pytest
 
 from core.access import local_actor
+from core.deploy import paths, release, served_files, trials
 from core.deploy.desk import Desk
+from core.deploy.drill import drill, last_drill, plan_drill
 from core.deploy.rollback import plan_rollback, rollback
 from core.deploy.rollout import deploy, plan_deploy
 from core.deploy.smoke import Failed
 from core.deploy.supervisor import Supervisor
+from core.deploy.trial import TrafficRules, TrialSpec, TrialState
 from core.deploy.types import EndpointKey
 from core.workspace import Workspace, open_workspace
 from tests.deploy_workspace import MODEL, NO_SIGNATURE, make_workspace, stop_all, wait_until
@@ -39,6 +45,10 @@ class Embedded:
 
     def open(self, root: Path) -> Workspace:
         return make_workspace(root)
+
+    def address(self, desk: Desk) -> str:
+        """Where callers send their requests."""
+        return f"http://127.0.0.1:{desk.store.endpoint(KEY).port}"
 
     def lose_router(self, desk: Desk) -> None:
         desk.engine.stop_router()
@@ -62,6 +72,10 @@ class Ray:
             stream.write(f'token = "{TOKEN}"\n')
             stream.write(f'serve_address = "http://127.0.0.1:{self._ports["http"]}"\n')
         return open_workspace(root)
+
+    def address(self, desk: Desk) -> str:
+        """Where callers send their requests."""
+        return f"http://127.0.0.1:{self._ports['http']}/{paths.endpoint_id(KEY)}"
 
     def lose_router(self, desk: Desk) -> None:
         """The head dies with everything that it held in memory, and comes back empty."""
@@ -150,6 +164,17 @@ def example(desk: Desk) -> dict:
     return dict(example_request(endpoint.slot(endpoint.live).artifact.directory))
 
 
+def caller(place: Embedded | Ray, desk: Desk, body: dict, headers: dict[str, str]) -> httpx.Response:
+    """One request from outside."""
+    return httpx.post(f"{place.address(desk)}/invocations", json=body, headers=headers, timeout=30)
+
+
+def logged(desk: Desk) -> pd.DataFrame:
+    """The rows of the prediction log so far."""
+    files = served_files.own_files(served_files.folder_of(desk.settings, KEY))
+    return pd.concat([pd.DataFrame({"model_version": []}), *map(pd.read_parquet, files)], ignore_index=True)
+
+
 def test_a_version_is_started_asked_and_switched_to(desk: Desk) -> None:
     ship(desk, 1)
     endpoint = desk.store.endpoint(KEY)
@@ -190,6 +215,46 @@ def test_a_split_is_by_weight_and_sticks_to_the_unit(desk: Desk) -> None:
     finally:
         desk.engine.set_weights(endpoint)
     assert {desk.engine.ask(endpoint, None, 20).version for _ in range(20)} == {2}
+
+
+def test_what_callers_ask_is_logged_and_what_the_desk_asks_is_not(place: Embedded | Ray, desk: Desk) -> None:
+    # A caller who says that it is the desk is logged all the same.
+    told = {"X-Request-Id": "case-7", "X-Assign": "ward-3", "X-Model-Desk": "check"}
+    assert caller(place, desk, example(desk), told).headers["x-request-id"] == "case-7"
+    desk.engine.ask(desk.store.endpoint(KEY), example(desk), 20)
+    wait_until(lambda: len(logged(desk)) >= 3, 60)
+    rows = logged(desk)
+    assert sorted(rows["request_id"]) == ["case-7#0", "case-7#1", "case-7#2"]
+    assert set(rows["model_version"]) == {"2"} and "ward-3" not in set(rows["assigned"])
+    assert rows["score"].between(0, 1).all() and (rows["latency_ms"] > 0).all()
+
+
+def test_a_trial_shares_the_traffic_is_judged_by_it_and_finishes(
+    place: Embedded | Ray, ws: Workspace, desk: Desk
+) -> None:
+    actor = local_actor(desk.settings)
+    rules = TrafficRules(min_requests=20, hold_s=0, latency_factor=50, latency_slack_ms=5000)
+    spec = TrialSpec(shares=(40,), traffic=rules)
+    release.carry_out(
+        ws, release.plan_deploy(ws, MODEL, 1, "production", trial=spec), actor, "is the old one as good?"
+    )
+    people = [f"person-{number}" for number in range(80)]
+    answers = [caller(place, desk, example(desk), {"X-Assign": unit}) for unit in people for _ in range(2)]
+    versions = [answer.headers["x-model-version"] for answer in answers]
+    assert versions[::2] == versions[1::2], "each person keeps their version"
+    assert 15 <= versions[::2].count("1") <= 50
+    wait_until(lambda: (logged(desk)["model_version"] == "1").sum() == 3 * versions.count("1"), 60)
+
+    def judged() -> bool:
+        trials.tick(desk, print, datetime.now(UTC) + timedelta(minutes=1))
+        look = trials.store_of(desk).of(KEY).look
+        return look is not None and look.live.requests >= 20 and look.candidate.requests >= 20
+
+    wait_until(judged, 60)
+    assert trials.store_of(desk).of(KEY).look.candidate.failed == 0
+    assert trials.finish(desk, trials.store_of(desk).of(KEY), actor, "it is").state is TrialState.FINISHED
+    assert desk.engine.ask(desk.store.endpoint(KEY), None, 20).version == 1
+    ship(desk, 2)
 
 
 def test_a_rollback_under_load_loses_nothing_and_is_counted(desk: Desk) -> None:
@@ -241,6 +306,17 @@ def test_a_stopped_slot_is_gone_and_the_rest_serves(desk: Desk) -> None:
     desk.engine.stop(endpoint, slot)
     wait_until(lambda: not desk.engine.alive(endpoint, slot), 60)
     assert desk.engine.ask(endpoint, None, 20).version == 1
+
+
+def test_a_rollback_is_rehearsed_in_staging(place: Embedded | Ray, ws: Workspace, desk: Desk) -> None:
+    if isinstance(place, Embedded):
+        pytest.skip("test_trials.py does it on this engine")
+    actor = local_actor(desk.settings)
+    for version in (1, 2):
+        assert deploy(desk, plan_deploy(desk, MODEL, version, "staging"), actor, "test").verified
+    record = drill(desk, plan_drill(desk, MODEL), actor)
+    assert record.payload["failed"] == 0 and set(record.payload["seconds"]) == {"there", "back"}
+    assert last_drill(ws, MODEL) is not None
 
 
 def _free_port() -> int:

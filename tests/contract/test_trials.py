@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from core.access import Actor, local_actor
-from core.deploy import ab_outcomes, release, scoring, served_log, smoke, trials
+from core.deploy import ab_outcomes, release, scoring, served_files, smoke, trials
 from core.deploy.ab_outcomes import AbVerdict
 from core.deploy.drill import drill, is_overdue, last_drill, plan_drill
 from core.deploy.model_files import example_request
@@ -103,7 +103,7 @@ def send(ws: Workspace, people: range, prefix: str = "person") -> dict[str, int]
 
 
 def logged(ws: Workspace) -> pd.DataFrame:
-    files = served_log.own_files(served_log.folder_of(ws.settings, KEY))
+    files = served_files.own_files(served_files.folder_of(ws.settings, KEY))
     return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
 
 

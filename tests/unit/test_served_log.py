@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.deploy import paths, served_log
+from core.deploy import paths, served_files, served_log
 from core.deploy.model_files import Column
 from core.deploy.scored_rows import predictions_of, rows_of
 from core.deploy.served_log import Asked, LogConfig, ServedLog
@@ -45,7 +45,7 @@ def written(log: ServedLog, folder: Path, *entries: Asked) -> list[dict]:
     for entry in entries:
         log.offer(entry)
     log.close()
-    return [row for file in served_log.own_files(folder) for row in pq.read_table(file).to_pylist()]
+    return [row for file in served_files.own_files(folder) for row in pq.read_table(file).to_pylist()]
 
 
 def test_a_request_becomes_a_row_without_its_identifiers(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_rows_of_one_request_and_two_days(tmp_path: Path) -> None:
     found = written(log_in(tmp_path), tmp_path, *entries)
     assert [row["request_id"] for row in found] == ["r1#0", "r1#1", "r2"]
     assert [row["age"] for row in found] == [1.0, None, 3.0]
-    names = [file.name[:10] for file in served_log.own_files(tmp_path)]
+    names = [file.name[:10] for file in served_files.own_files(tmp_path)]
     assert len(names) == 2 and names[0] < names[1]
 
 
@@ -98,7 +98,7 @@ def test_retention_deletes_own_old_files_alone(tmp_path: Path) -> None:
         "2026-11-24.served-01234567-a-1-0001.parquet",
     ):
         (tmp_path / name).write_bytes(b"")
-    assert served_log.prune(tmp_path, 30, date(2026, 11, 25)) == 1
+    assert served_files.prune(tmp_path, 30, date(2026, 11, 25)) == 1
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "2026-01-01.parquet",
         "2026-11-24.served-01234567-a-1-0001.parquet",
