@@ -6,6 +6,7 @@ Usage: python tests/bench/bench_start.py [WORKSPACE]   (default: .demo)
 
 from __future__ import annotations
 
+import compileall
 import os
 import resource
 import shutil
@@ -66,6 +67,9 @@ def main() -> None:
     workspace = sys.argv[1] if len(sys.argv) > 1 else ".demo"
     if not (ROOT / workspace / "modeldesk.toml").is_file():
         sys.exit(f"no workspace at {workspace}: run `make demo` first")
+    # What is compared with was compiled when it was installed; a checkout is not where Python writes no bytecode.
+    for package in ("core", "dashboard"):
+        compileall.compile_dir(ROOT / package, quiet=1)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         empty = Path(folder) / "empty.py"
         empty.write_text(EMPTY)
