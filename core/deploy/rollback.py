@@ -213,6 +213,7 @@ def _last_good(
         if target is not None:
             skipped.append(target)
         why.append(f"v{stretch.version}: {target.blocked if target else 'was rolled back'}")
+    desk.journal.refuse_again(endpoint.key)  # somebody else may have gone back while this was looked at
     raise NotFound(
         f"No earlier version of {endpoint.key} served well{f' ({chr(59).join(why)})' if why else ''}.",
         "Name a version with --to, or deploy one.",
