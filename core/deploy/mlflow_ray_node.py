@@ -14,7 +14,7 @@ import json
 import random
 import secrets
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,17 @@ from core.deploy.served_log import Asked, LogConfig, ServedLog, request_id_of, s
 
 ANSWER_S = 20.0
 REPORT_S = 0.5
+KEPT = 10_000
 Answer = tuple[int, dict[str, str], bytes]
+Seen = tuple[float, str, int, int]
+"""A request of a caller: when (Unix seconds), by which slot, status, milliseconds."""
 
 
 @serve.deployment(max_ongoing_requests=100)
 class Version:
     """One replica of one version."""
+
+    _log: ServedLog | None = None
 
     def __init__(self, model_path: str, version: int, sha256: str, memory_mb: int, log: str) -> None:
         limit(memory_mb)
@@ -100,15 +105,21 @@ class Version:
 
 @serve.deployment(num_replicas=1, ray_actor_options={"num_cpus": 0.1})
 class Traffic:
-    """Sums what the replicas of the ingress counted; begins at zero when it is started anew."""
+    """Sums what the replicas of the ingress saw, and keeps the newest; begins anew when it is started anew."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self._recent: deque[Seen] = deque(maxlen=KEPT)
 
-    def add(self, counts: dict[str, int]) -> dict[str, int]:
-        """Take a replica's counts since its last report; gives back the sums."""
+    def add(self, counts: dict[str, int], seen: list[Seen]) -> dict[str, int]:
+        """Take what a replica saw since its last report; gives back the sums."""
         self._counts.update(counts)
+        self._recent.extend(seen)
         return dict(self._counts)
+
+    def recent(self) -> list[Seen]:
+        """The newest requests of callers, oldest first."""
+        return sorted(self._recent)
 
 
 @serve.deployment(max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0.1})
@@ -121,6 +132,7 @@ class Ingress:
         self._previous: str | None = None
         self._handles: dict[str, Any] = {}
         self._counts: Counter[str] = Counter()
+        self._seen: list[Seen] = []
         self._reporting: asyncio.Task[None] | None = None
 
     def reconfigure(self, config: dict[str, Any]) -> None:
@@ -131,10 +143,14 @@ class Ingress:
         """One request from a client."""
         if request.url.path.endswith("/traffic"):
             return Response(json.dumps(await self._report()), media_type="application/json")
+        if request.url.path.endswith("/recent"):
+            await self._report()
+            return Response(json.dumps(await self._traffic.recent.remote()), media_type="application/json")
         if request.url.path.endswith("/probabilities"):
             return Response("{}", 404)
         if self._reporting is None:
             self._reporting = asyncio.create_task(self._keep_reporting())
+        at, begin = time.time(), time.perf_counter()
         headers = request.headers
         slot = self._chosen(headers.get("x-assign"))
         asked = (request.url.path, await request.body(), headers.get("content-type", "application/json"))
@@ -150,7 +166,11 @@ class Ingress:
                 self._counts[f"{candidate} error"] += 1
                 continue
             self._counts[f"{candidate} {answer[0] // 100}xx"] += 1
+            if method == "logged":
+                took = round((time.perf_counter() - begin) * 1000)
+                self._seen.append((at, str(candidate), answer[0], took))
             return _response(answer)
+        self._seen.append((at, "", 503, round((time.perf_counter() - begin) * 1000)))
         return Response("no version answers\n", 503)
 
     def _chosen(self, unit: str | None) -> str | None:
@@ -174,7 +194,8 @@ class Ingress:
 
     async def _report(self) -> dict[str, int]:
         counts, self._counts = dict(self._counts), Counter()
-        return await self._traffic.add.remote(counts)
+        seen, self._seen = self._seen, []
+        return await self._traffic.add.remote(counts, seen)
 
     async def _keep_reporting(self) -> None:
         while True:

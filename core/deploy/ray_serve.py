@@ -119,8 +119,14 @@ class RayEngine:
         return {slot.name: _traffic(endpoint, slot.name, found, counts) for slot in endpoint.slots}
 
     def recent(self) -> tuple[Request, ...]:
-        """None: the ingress keeps sums, not requests."""
-        return ()
+        """Recent requests of callers to all endpoints, as far as each ingress keeps them; raises Unavailable."""
+        ingresses = [name for name in self._applications() if "-" not in name]
+        found = [
+            Request(at=at, backend=f"e{name}", server=server, status=status, milliseconds=took)
+            for name in ingresses
+            for at, server, status, took in self._ask(name, None, PING_S, "recent").body or ()
+        ]
+        return tuple(sorted(found, key=lambda request: request.at))
 
     def last_words(self, endpoint: Endpoint, name: SlotName) -> str:
         """Ray's own message about the slot's application."""
