@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.compare.types import Item
@@ -67,6 +67,19 @@ def resolve(ws: Workspace, references: Sequence[Reference]) -> tuple[Item, ...]:
     return tuple(
         run_item(runs[reference.name], reference.text) if reference.kind == "run" else _other(ws, reference)
         for reference in references
+    )
+
+
+def told_apart(items: Sequence[Item]) -> tuple[Item, ...]:
+    """The same items, each with a label of its own: by run id where two are called the same, else by ref."""
+    labels = [item.label for item in items]
+    named = [
+        f"{label} ({item.run_id[:6] if item.run_id else item.ref})" if labels.count(label) > 1 else label
+        for label, item in zip(labels, items, strict=True)
+    ]
+    return tuple(
+        replace(item, label=f"{label} [{item.ref}]" if named.count(label) > 1 else label)
+        for label, item in zip(named, items, strict=True)
     )
 
 

@@ -51,7 +51,7 @@ def _split(items: Sequence[Item], verdicts: Sequence[Verdict]) -> str:
 
 
 def _deleted(items: Sequence[Item]) -> str:
-    named = [item.label for item in items if item.label.endswith("(deleted)")]
+    named = [item.label for item in items if "(deleted)" in item.label]
     return f"Deleted in MLflow: {_some(named)}." if named else ""
 
 

@@ -136,16 +136,8 @@ def main_metric(comparison: Comparison, declared: Mapping[str, str]) -> str | No
 
 
 def unique_labels(comparison: Comparison) -> list[str]:
-    """A short name per item, told apart by ref where two are called the same; the baseline says so."""
-    labels = [item.label for item in comparison.items]
-    named = [
-        f"{label} ({item.run_id[:6] if item.run_id else item.ref})" if labels.count(label) > 1 else label
-        for label, item in zip(labels, comparison.items, strict=True)
-    ]
-    named = [
-        f"{label} [{item.ref}]" if named.count(label) > 1 else label
-        for label, item in zip(named, comparison.items, strict=True)
-    ]
+    """A short name per item; the baseline says that it is one."""
+    named = [item.label for item in comparison.items]
     named[comparison.baseline_index] += " (baseline)"
     return named
 

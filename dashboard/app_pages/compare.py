@@ -7,7 +7,8 @@ from core.compare.words import difference_table, main_metric
 from core.errors import ModelDeskError, NotFound
 from dashboard import services
 from dashboard.parts import comparison as parts
-from dashboard.parts import comparison_tabs as tabs
+from dashboard.parts import comparison_charts as charts
+from dashboard.parts import comparison_groups as groups
 from dashboard.parts.export import export_menu
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
@@ -58,7 +59,7 @@ def picker(refs: list[str]) -> None:
 
 def choose_baseline(comparison: Comparison) -> None:
     """What to measure against; kept in the URL as ``baseline``."""
-    labels = parts.labels_of(comparison)
+    labels = {item.ref: item.label for item in comparison.items}
     key = f"baseline of {comparison.baseline.ref}"  # a new key for a new state: the URL decides, also after Back
 
     def keep() -> None:
@@ -128,7 +129,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     export_menu("comparison", len(table[1]), lambda most: (table[0], table[1][:most]))
 
 beside = len(comparison.items) <= SIDE_BY_SIDE
-if metric and not beside:
+if metric:
     parts.verdict_headline(comparison, metric)
 left, right = st.columns([3, 2], gap="medium") if beside else (st.container(), st.container())
 with left:
@@ -141,17 +142,17 @@ with left:
     )
 with right:
     if metric:
-        parts.verdict_panel(comparison, metric)
+        parts.verdict_panel(comparison, metric, declared)
 parts.run_links(comparison)
 
 views = {
-    "Curves": lambda: tabs.curves_tab(comparison, declared),
-    "Settings and seeds": lambda: tabs.groups_tab(comparison, metric),
-    "What mattered": lambda: tabs.importance_tab(comparison, metric),
-    "Scatter": lambda: tabs.scatter_tab(comparison, metric),
-    "Parallel coordinates": lambda: tabs.parallel_tab(comparison, metric),
-    "Versions": lambda: tabs.versions_tab(comparison, metric),
-    "Where they disagree": lambda: tabs.rows_tab(comparison),
+    "Curves": lambda: charts.curves_tab(comparison, declared),
+    "Settings and seeds": lambda: groups.groups_tab(comparison, metric),
+    "What mattered": lambda: groups.importance_tab(comparison, metric),
+    "Scatter": lambda: charts.scatter_tab(comparison, metric),
+    "Parallel coordinates": lambda: charts.parallel_tab(comparison, metric),
+    "Versions": lambda: charts.versions_tab(comparison, metric),
+    "Where they disagree": lambda: groups.rows_tab(comparison),
     "All verdicts": lambda: parts.verdict_grid(comparison),
 }
 if metric:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ PNG = {
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _ROW = 34
 _NAMED_LINES = 24
+_NAMED_TICKS, _OWN_TICKS, _TICK = 20, 6, 18
+MISSING = "missing"
 
 
 def interval_chart(verdicts: Sequence[Verdict], labels: Mapping[str, str], palette: Palette) -> go.Figure:
@@ -175,29 +178,49 @@ def parallel_chart(axes: Sequence[tuple[str, Sequence[object]]], palette: Palett
             line={
                 "color": dimensions[-1]["values"],
                 "colorscale": [[0, palette.series[4]], [0.5, palette.muted], [1, palette.series[0]]],
-                "showscale": True,
             },
             labelfont={"color": palette.text, "size": 12},
             tickfont={"color": palette.text},
             rangefont={"color": palette.muted},
         )
     )
-    return figure.update_layout(margin={"l": 80, "r": 40, "t": 60, "b": 24})
+    longest = max(
+        map(len, dimensions[0].get("ticktext", ())), default=0
+    )  # Plotly gives axes of words no room
+    return figure.update_layout(margin={"l": max(80, 24 + 7 * longest), "r": 40, "t": 60, "b": 24})
 
 
 def _dimension(name: str, values: Sequence[object]) -> dict[str, object]:
-    numbers = [number_of(value) for value in values]
-    if all(number is not None for number in numbers):
-        return {"label": name, "values": numbers}
-    words = sorted({str(value) for value in values})
+    known = [value for value in values if value is not None]
+    numbers = [number_of(value) for value in known]
+    if known and None not in numbers:
+        return _number_axis(name, [None if value is None else number_of(value) for value in values])
+    words = ([MISSING] if len(known) < len(values) else []) + sorted({str(value) for value in known})
     codes = {word: code for code, word in enumerate(words)}
-    shown = words if len(words) <= 20 else []
+    shown = words if len(words) <= _NAMED_TICKS else []
     return {
         "label": name,
-        "values": [codes[str(value)] for value in values],
+        "values": [codes[MISSING if value is None else str(value)] for value in values],
         "tickvals": [codes[word] for word in shown],
-        "ticktext": [word[:18] for word in shown],
+        "ticktext": [word[:_TICK] for word in shown],
     }
+
+
+def _number_axis(name: str, numbers: Sequence[float | None]) -> dict[str, object]:
+    """An axis of numbers, by their logarithms over two decades or more; what is missing passes below them."""
+    known = sorted({number for number in numbers if number is not None})
+    log = known[0] > 0 and known[-1] >= 100 * known[0]
+    place = math.log10 if log else float
+    below = place(known[0]) - 0.15 * ((place(known[-1]) - place(known[0])) or 1)
+    axis = {"label": name, "values": [below if number is None else place(number) for number in numbers]}
+    missing, few = None in numbers, len(known) <= _OWN_TICKS
+    if missing or few or log:  # a few values, as a sweep has, are told by their own ticks
+        ticks = known if few else [known[0], known[-1]]
+        axis |= {
+            "tickvals": ([below] if missing else []) + [place(tick) for tick in ticks],
+            "ticktext": ([MISSING] if missing else []) + [f"{tick:.4g}" for tick in ticks],
+        }
+    return axis
 
 
 def number_of(value: object) -> float | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import streamlit as st
 
-from core.compare.types import Comparison, Verdict, Word
+from core.compare.directions import direction
+from core.compare.types import Comparison, Direction, Verdict, Word
 from core.compare.words import (
     Cell,
     cells_of,
@@ -19,7 +20,7 @@ from core.compare.words import (
     unique_labels,
 )
 from dashboard.charts import comparison as charts
-from dashboard.palette import mark, short_hash
+from dashboard.palette import mark
 from dashboard.parts.header import way_back
 from dashboard.parts.marks import current_palette
 from dashboard.parts.text import plain
@@ -27,6 +28,7 @@ from dashboard.parts.text import plain
 SIDE_BY_SIDE = 12
 SENTENCES = 3
 DRAWN = 12
+CANDIDATE = 195  # pixels of a value of six digits, its difference and the word
 
 
 def labels_of(comparison: Comparison) -> dict[str, str]:
@@ -45,28 +47,48 @@ def difference_grid(
     frame = pd.DataFrame(rows, columns=columns).iloc[order].reset_index(drop=True)
     colors = _colors(comparison, declared, identical=identical).iloc[order].reset_index(drop=True)
     if len(comparison.items) > SIDE_BY_SIDE:
-        names = [f"{part}: {key}" for part, key in zip(frame["part"], frame["key"], strict=True)]
-        frame, colors = frame.iloc[:, 2:].T.set_axis(names, axis=1), colors.T.set_axis(names, axis=1)
-        st.dataframe(
-            frame.style.apply(lambda _: colors, axis=None), height=460, alt="Differences, one row an item"
-        )
+        _one_row_an_item(comparison, frame, colors)
         return
-    shades = pd.DataFrame("", index=frame.index, columns=columns)
-    shades.iloc[:, 2:] = colors.to_numpy()
+    widths = {"part": 70, "key": _width(frame["key"], least=90, most=170)}
+    for name, item in zip(columns[2:], comparison.items, strict=True):
+        least = 120 if item is comparison.baseline else CANDIDATE
+        widths[name] = _width([name], least=least, most=210 if len(comparison.items) == 2 else 280)
+    _grid(frame, colors, "key", widths, "Differences, one column an item")
+
+
+def _one_row_an_item(comparison: Comparison, frame: pd.DataFrame, colors: pd.DataFrame) -> None:
+    """The baseline first: what all others are measured against is not looked for among 500."""
+    names = [f"{part}: {key}" for part, key in zip(frame["part"], frame["key"], strict=True)]
+    labels = unique_labels(comparison)
+    own = labels[comparison.baseline_index]
+    order = [own, *(label for label in labels if label != own)]
+    turned, shades = (each[order].T.set_axis(names, axis=1) for each in (frame, colors))
+    turned.insert(0, "item", [f"baseline: {comparison.baseline.label}", *order[1:]])
+    metrics = {name: CANDIDATE for name in names if name.startswith("metrics")}
+    widths = {"item": _width(order, least=90, most=190)} | metrics
+    _grid(turned, shades, "item", widths, "Differences, one row an item")
+
+
+def _grid(
+    frame: pd.DataFrame, colors: pd.DataFrame, pinned: str, widths: Mapping[str, int], said: str
+) -> None:
+    shades = pd.DataFrame("", index=frame.index, columns=frame.columns)
+    shades[colors.columns] = colors
     st.dataframe(
         frame.style.apply(lambda _: shades, axis=None),
         hide_index=True,
         height=min(38 + 35 * max(len(frame), 1), 460),
         column_config={
-            "key": st.column_config.Column(pinned=True, width=120),
-            "part": st.column_config.Column(width=70),
-            **{
-                name: st.column_config.Column(width=215 if item.ref == comparison.baseline.ref else 175)
-                for name, item in zip(columns[2:], comparison.items, strict=True)
-            },
+            name: st.column_config.Column(width=width, pinned=name == pinned)
+            for name, width in widths.items()
         },
-        alt="Differences, one column an item",
+        alt=said,
     )
+
+
+def _width(texts: Iterable[str], *, least: int, most: int) -> int:
+    """Pixels that the longest of these takes in a table, within bounds."""
+    return min(max(least, 18 + round(7.4 * max(map(len, texts), default=0))), most)
 
 
 def _colors(comparison: Comparison, declared: Mapping[str, str], *, identical: bool) -> pd.DataFrame:
@@ -88,12 +110,13 @@ def _colors(comparison: Comparison, declared: Mapping[str, str], *, identical: b
 
 
 def verdict_headline(comparison: Comparison, metric: str) -> None:
-    """Is any better? The answer for several candidates in one line."""
+    """Is any better? The answer in one line: how many candidates got which word, or the word of the only one."""
     found = [verdict for verdict in comparison.verdicts if verdict.metric == metric]
-    st.markdown(f"**Against {plain(comparison.baseline.label)} on {plain(metric)}: {tally(found)}.**")
+    answer = found[0].word.value if len(found) == 1 else tally(found)
+    st.markdown(f"**Against {plain(comparison.baseline.label)} on {plain(metric)}: {answer}.**")
 
 
-def verdict_panel(comparison: Comparison, metric: str) -> None:
+def verdict_panel(comparison: Comparison, metric: str, declared: Mapping[str, str]) -> None:
     """Is it better? A sentence for each of a few candidates and the intervals of all in one picture."""
     labels = labels_of(comparison)
     found = [verdict for verdict in comparison.verdicts if verdict.metric == metric]
@@ -104,7 +127,11 @@ def verdict_panel(comparison: Comparison, metric: str) -> None:
         st.markdown(
             f":{shown.color}[{shown.icon}] {plain(sentence(verdict, labels, comparison.baseline.label))}"
         )
-    drawn = [verdict for verdict in found if verdict.difference is not None][:DRAWN]
+    best = direction(metric, declared)
+    drawn = [verdict for verdict in found if verdict.difference is not None]
+    if len(drawn) > DRAWN and best is not Direction.UNKNOWN:
+        drawn = sorted(drawn, key=lambda verdict: verdict.difference, reverse=best is Direction.HIGHER)
+    drawn = drawn[:DRAWN]
     if any(verdict.low is not None for verdict in drawn):
         st.plotly_chart(
             charts.interval_chart(drawn, labels, current_palette()),
@@ -113,7 +140,8 @@ def verdict_panel(comparison: Comparison, metric: str) -> None:
             alt=f"Difference on {metric} to the baseline with 95 % intervals",
         )
         if len(found) > len(drawn):
-            st.caption(f"The picture shows {len(drawn)} of {len(found)} candidates.")
+            which = "first" if best is Direction.UNKNOWN else "best"
+            st.caption(f"The picture shows the {len(drawn)} {which} of {len(found)} candidates.")
 
 
 def verdict_grid(comparison: Comparison) -> None:
@@ -145,6 +173,6 @@ def run_links(comparison: Comparison) -> None:
         way_back("experiments", "Back to the runs")
         for item in runs:
             st.page_link(
-                "app_pages/run.py", label=f"{item.label} ({short_hash(item.run_id)})", icon=":material/article:",
+                "app_pages/run.py", label=item.label, icon=":material/article:",
                 query_params={"run": item.run_id}, help=f"Run {item.run_id} in full",
             )  # fmt: skip

@@ -13,7 +13,7 @@ from core.experiments import overview
 from core.experiments.types import RunTable
 from dashboard import services
 from dashboard.charts import comparison as charts
-from dashboard.parts.comparison_tabs import BOX, POINTS, importance_picture
+from dashboard.parts.comparison_groups import BOX, POINTS, importance_picture
 from dashboard.parts.marks import current_palette
 
 DRAWN = 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,21 @@ def test_where_two_models_disagree_no_small_count_is_shown(visit) -> None:
     frame = page.dataframe[1].value.drop(columns=["segment", ""])
     assert not ((frame >= 1) & (frame <= 10)).any().any()
     assert "row_id" not in str(page.dataframe[1].value)
+
+
+def test_two_items_of_one_name_are_told_apart_in_every_sentence(visit) -> None:
+    page = visit("version:risk/1", "alias:risk@champion", metric="accuracy")
+    first, second = re.search(
+        r"(risk v1 \S+ \S+) and (risk v1 \S+ \S+) are not distinguishable", said(page)
+    ).groups()
+    assert first != second
+
+
+def test_many_items_stand_one_a_row_with_the_baseline_first(visit, store: Store) -> None:
+    page = visit(*store.runs, baseline=store.runs["better"])
+    frame = page.dataframe[0].value
+    assert len(frame) > 12
+    assert frame["item"].iloc[0] == "baseline: better"
 
 
 def test_an_unknown_run_is_a_sentence_with_a_way_back(visit) -> None:
