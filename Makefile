@@ -5,8 +5,6 @@ WORKSPACE ?= .demo
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 3
-# Files with few, long tests last would leave all but one worker waiting at the end.
-SLOW_FIRST := contract browser app unit architecture
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup demo serve test test-setup test-ray test-spark lint format bench screenshots clean
@@ -27,7 +25,7 @@ serve: setup ## Start the dashboard on WORKSPACE (default .demo) at PORT (defaul
 test: test-setup ## Install what tests need (Chromium too) and run every test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(addprefix tests/,$(SLOW_FIRST))
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests
 
 test-setup: setup $(VENV)/.tests
 	@.ci/browser
