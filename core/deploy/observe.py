@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.deploy import paths, processes
@@ -109,7 +109,7 @@ def answered_since(ws: Workspace, key: EndpointKey, at: datetime) -> Mapping[str
 def _starting(slot: Slot | None) -> bool:
     if slot is None or not processes.alive(slot.process):
         return False
-    return (datetime.now(UTC) - slot.started_at).total_seconds() < START_S
+    return processes.age_s(slot.process) < START_S
 
 
 def judge(endpoint: Endpoint, counted: Mapping[SlotName, SlotTraffic]) -> tuple[Health, str]:
@@ -138,7 +138,8 @@ def shares(endpoint: Endpoint, counted: Mapping[SlotName, SlotTraffic]) -> dict[
 def _with_traffic(status: EndpointStatus, recent: tuple[Request, ...], now: float) -> EndpointStatus:
     """Rates and latencies over the last minute, from the router's ring of requests."""
     own = f"e{paths.endpoint_id(status.key)}"
-    window = [request for request in recent if request.backend == own and request.at > now - WINDOW_S]
+    # Both ways: after a clock was set back, requests of the future are not of the last minute.
+    window = [request for request in recent if request.backend == own and abs(now - request.at) < WINDOW_S]
     seconds = [0] * WINDOW_S
     for request in window:
         seconds[min(WINDOW_S - 1, max(0, int(request.at - (now - WINDOW_S))))] += 1

@@ -66,6 +66,12 @@ def alive(process: Process | None) -> bool:
     return birth is not None and abs(birth - process.create_time) < 0.011
 
 
+def age_s(process: Process) -> float:
+    """Seconds since it was started; on Linux a changed wall clock makes it neither older nor younger."""
+    from_boot = Path("/proc/self/stat").exists()
+    return (time.clock_gettime(time.CLOCK_BOOTTIME) if from_boot else time.time()) - process.create_time
+
+
 def with_argument(argument: str) -> tuple[Process, ...]:
     """Processes of this user that were started with ``argument``, a path that nobody else would name.
 

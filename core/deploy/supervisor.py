@@ -117,6 +117,8 @@ class Supervisor:
         answered = self._answered.get(place)
         if answered is not None:
             return time.monotonic() - answered > HANGS_S
+        if slot.process is not None:
+            return processes.age_s(slot.process) > smoke.START_S
         return (datetime.now(UTC) - slot.started_at).total_seconds() > smoke.START_S
 
     def _start_again(self, endpoint: Endpoint, slot: Slot, why: str) -> None:

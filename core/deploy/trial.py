@@ -53,6 +53,7 @@ class Metric(StrEnum):
 class TrafficRules:
     """When a ramp may go on: enough requests and time, and no clear harm.
 
+    ``hold_s`` counts seconds that deployd watched, so that neither a changed clock nor its own absence passes for them.
     ``error_margin`` is the share of failed requests, and ``latency_factor`` the p99, that the candidate may have
     above live.
     """
@@ -105,13 +106,14 @@ class ArmTraffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One look at the router's counters."""
+    """One look at the router's counters; ``held_s``: for how many seconds the step was watched until then."""
 
     at: datetime
     judgement: Judgement
     reason: str
     live: ArmTraffic
     candidate: ArmTraffic
+    held_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,13 +50,15 @@ class TrialStore:
 
     def change(self, before: Trial, after: Trial) -> Trial:
         """Replace ``before``; raises Conflict when it is no longer what is stored."""
-        unchanged = sa.and_(_table.c.id == before.id, _table.c.content == _text(before))
+        own = _table.c.id == before.id
         with self._database.writing() as connection:
-            done = connection.execute(sa.update(_table).where(unchanged).values(_row(after)))
-        if done.rowcount != 1:
-            raise Conflict(
-                "The trial was changed by somebody else meanwhile.", "Look at where it stands now."
-            )
+            stored = connection.execute(sa.select(_table.c.content).where(own)).scalar()
+            # Read first: a text of an older Model Desk, which knew fewer fields, is no change by somebody else.
+            if stored is None or _text(_trial(stored)) != _text(before):
+                raise Conflict(
+                    "The trial was changed by somebody else meanwhile.", "Look at where it stands now."
+                )
+            connection.execute(sa.update(_table).where(own).values(_row(after)))
         return after
 
     def open_trials(self) -> tuple[Trial, ...]:
@@ -136,6 +138,7 @@ def _look(values: dict[str, Any]) -> Look:
         reason=values["reason"],
         live=ArmTraffic(**values["live"]),
         candidate=ArmTraffic(**values["candidate"]),
+        held_s=values.get("held_s", 0.0),
     )
 
 

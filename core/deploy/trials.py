@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from core.deploy.rollout import DeployPlan
 
 LOOK_EVERY_S = 2.0
+LONGEST_GAP_S = 10.0
+"""More between two looks counts as this much: the clock was set forward, or nobody watched."""
 
 
 def store_of(desk: Desk) -> TrialStore:
@@ -124,12 +126,12 @@ def refuse_beside(desk: Desk, key: EndpointKey) -> None:
 def look_at(desk: Desk, trial: Trial, now: datetime) -> Look:
     """The router's counters of both versions since the step began, judged. Raises Unavailable."""
     endpoint = desk.store.endpoint(trial.key)
-    arms = _arms(desk, trial, endpoint)
-    seconds = (now - trial.past[-1].since).total_seconds()
-    judgement, reason = judge_traffic(arms[trial.live], arms[trial.candidate], trial.traffic, seconds)
-    return Look(
-        at=now, judgement=judgement, reason=reason, live=arms[trial.live], candidate=arms[trial.candidate]
-    )
+    held, since = trial.look.held_s if trial.look else 0.0, trial.past[-1].since
+    held += min(LONGEST_GAP_S, max(0.0, (now - (trial.look.at if trial.look else since)).total_seconds()))
+    arms = _arms(desk, trial, endpoint, min(since.timestamp(), now.timestamp() - held))
+    live, candidate = arms[trial.live], arms[trial.candidate]
+    judgement, reason = judge_traffic(live, candidate, trial.traffic, held)
+    return Look(at=now, judgement=judgement, reason=reason, live=live, candidate=candidate, held_s=held)
 
 
 def advance(desk: Desk, trial: Trial, actor: Actor, reason: str = "") -> Trial:
@@ -182,8 +184,8 @@ def resume(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
 def tick(desk: Desk, say: Callable[[str], None], now: datetime) -> None:
     """What the rules want of every open trial; one that cannot go on is paused with the reason."""
     for trial in store_of(desk).open_trials():
-        if trial.look is not None and (now - trial.look.at).total_seconds() < LOOK_EVERY_S:
-            continue
+        if trial.look is not None and 0 <= (now - trial.look.at).total_seconds() < LOOK_EVERY_S:
+            continue  # a look of the future is none: the clock was set back
         if _overtaken(desk, trial):
             _close(desk, trial, TrialState.OVERTAKEN, "another operation moved the traffic", by_rule(trial))
             continue
@@ -304,9 +306,10 @@ def _overtaken(desk: Desk, trial: Trial) -> bool:
     return not shares or endpoint.live_version != trial.live
 
 
-def _arms(desk: Desk, trial: Trial, endpoint: Endpoint) -> dict[int, ArmTraffic]:
+def _arms(desk: Desk, trial: Trial, endpoint: Endpoint, begun: float) -> dict[int, ArmTraffic]:
+    """Both versions' counters since the step began, with latencies of requests since ``begun`` (a Unix time)."""
     counted, recent = desk.engine.observe(endpoint), desk.engine.recent()
-    own, begun = f"e{paths.endpoint_id(trial.key)}", trial.past[-1].since.timestamp()
+    own = f"e{paths.endpoint_id(trial.key)}"
     found = {}
     for version in (trial.live, trial.candidate):
         slot = endpoint.slot_of(version)

@@ -279,9 +279,13 @@ def test_a_clock_that_jumps_does_not_stop_a_rollback(ws: Workspace, jump: timede
         ship(ws, 3)
     assert go_back(ws, to="2").to_version == 2
     processes_before = [slot.process for slot in ws.deployments.store.endpoint(KEY).slots]
+    ages = [processes.age_s(process) for process in processes_before]
     with time_machine.travel(datetime.now(UTC) + jump, tick=True):
         thaw(ws)
         assert all(processes.alive(process) for process in processes_before)
+        assert all(
+            0 <= processes.age_s(p) - age < 60 for p, age in zip(processes_before, ages, strict=True)
+        ), "one that is still starting is neither called hung nor given hours"
         assert go_back(ws, to="3").verified and says(ws) == 3
         assert ws.deployments.journal.operations(KEY, limit=1)[0].to_version == 3
         deployd = Supervisor(ws.deployments, lambda said: None)

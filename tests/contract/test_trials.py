@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from core.access import Actor, local_actor
 from core.deploy import ab_outcomes, release, scoring, served_files, smoke, trials
+from core.deploy import database as db
 from core.deploy.ab_outcomes import AbVerdict
 from core.deploy.drill import drill, is_overdue, last_drill, plan_drill
 from core.deploy.model_files import example_request
@@ -112,12 +114,16 @@ def current(ws: Workspace) -> Trial:
 
 
 def test_a_canary_is_sticky_and_a_higher_share_keeps_who_was_there(ws: Workspace, actor: Actor) -> None:
-    begin(ws, actor, TrialSpec(shares=(10, 50), traffic=QUICK))
+    begin(ws, actor, TrialSpec(shares=(10, 50), traffic=replace(QUICK, hold_s=25)))
     people = range(250)
     first = route(ws, people)
     assert first == route(ws, people), "each person keeps their version"
     assert 0.05 < sum(v == 2 for v in first.values()) / 250 < 0.15
-    trials.tick(ws.deployments, print, datetime.now(UTC))
+    jumped = datetime.now(UTC) + timedelta(days=2)
+    trials.tick(ws.deployments, print, jumped)
+    assert current(ws).share == 10, "a clock set forward is no time in which the candidate did well"
+    for seconds in (10, 20):
+        trials.tick(ws.deployments, print, jumped + timedelta(seconds=seconds))
     trial = current(ws)
     assert trial.share == 50 and [step.share for step in trial.past] == [10, 50]
     second = route(ws, people)
@@ -153,6 +159,16 @@ def test_two_who_act_at_once_do_it_once(ws: Workspace, actor: Actor) -> None:
     assert trials.resume(ws.deployments, paused, actor, "go on").state is TrialState.RUNNING
 
 
+def test_a_trial_that_an_older_model_desk_wrote_goes_on(ws: Workspace) -> None:
+    """Its text lacks what has been added since: that is no change by somebody else."""
+    desk, trial = ws.deployments, current(ws)
+    with desk.database.writing() as connection:
+        content = json.loads(connection.execute(sa.select(db.trials.c.content)).scalar_one())
+        del content["allow_code"]
+        connection.execute(sa.update(db.trials).values(content=json.dumps(content, sort_keys=True)))
+    assert trials.store_of(desk).change(current(ws), replace(trial, message="looked")).message == "looked"
+
+
 def test_finishing_makes_the_candidate_live_and_keeps_the_way_back(ws: Workspace, actor: Actor) -> None:
     assert trials.finish(ws.deployments, current(ws), actor, "safe").state is TrialState.FINISHED
     endpoint = ws.deployments.store.endpoint(KEY)
@@ -166,6 +182,7 @@ def test_a_candidate_that_fails_requests_is_taken_back_by_rule(ws: Workspace, ac
     spec = TrialSpec(shares=(50,), traffic=QUICK)
     plan = release.plan_deploy(ws, MODEL, FAILS, KEY.environment, trial=spec, allow_code=True)
     release.carry_out(ws, plan, actor, "tried")
+    trials.tick(ws.deployments, print, datetime.now(UTC) + timedelta(hours=2))  # the clock is set back next
     endpoint = ws.deployments.store.endpoint(KEY)
     large = {"dataframe_split": {"columns": columns_of(ws), "data": [[5000.0, 20.0, 90.0, 600.0]]}}
     statuses = [
