@@ -45,7 +45,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     model = st.selectbox("Model", [ALL, *names], key="model", bind="query-params", width=280)
     text = st.text_input(
         "Find",
-        key="q",
+        key="search",
         bind="query-params",
         placeholder="version, alias, run id, commit or data hash",
         width=340,

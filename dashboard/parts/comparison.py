@@ -28,7 +28,7 @@ from dashboard.parts.text import plain
 SIDE_BY_SIDE = 12
 SENTENCES = 3
 DRAWN = 12
-CANDIDATE = 195  # pixels of a value of six digits, its difference and the word
+CANDIDATE = 205  # pixels of a value of six digits, its difference and the word
 
 
 def labels_of(comparison: Comparison) -> dict[str, str]:
@@ -49,10 +49,11 @@ def difference_grid(
     if len(comparison.items) > SIDE_BY_SIDE:
         _one_row_an_item(comparison, frame, colors)
         return
-    widths = {"part": 70, "key": _width(frame["key"], least=90, most=170)}
+    pair = len(comparison.items) == 2  # the verdict stands beside the table then
+    widths = {"part": 70, "key": _width(frame["key"], least=90, most=115 if pair else 170)}
     for name, item in zip(columns[2:], comparison.items, strict=True):
         least = 120 if item is comparison.baseline else CANDIDATE
-        widths[name] = _width([name], least=least, most=210 if len(comparison.items) == 2 else 280)
+        widths[name] = _width([name], least=least, most=205 if pair else 280)
     _grid(frame, colors, "key", widths, "Differences, one column an item")
 
 

@@ -36,7 +36,7 @@ def wanted_but_unknown(name: str, known: Collection[str]) -> str:
 
 
 def remember_address(page: str) -> None:
-    """Keep the page's address of now, for :func:`way_back`: the browser's own Back forgets what follows the ?."""
+    """Keep the page's address of now, for :func:`way_back`: the browser's own Back takes two presses to it."""
     st.session_state[f"address of {page}"] = st.query_params.to_dict()
 
 

@@ -72,9 +72,9 @@ def test_registry_lists_versions_and_finds_by_alias(ws: Workspace) -> None:
     promote(ws, 2)
     app = visit("registry", model=MODEL)
     assert list(app.dataframe[0].value["Version"])[-1] == "v1"
-    app.text_input(key="q").set_value("champion").run()
+    app.text_input(key="search").set_value("champion").run()
     assert list(app.dataframe[0].value["Version"]) == ["v2"]
-    app.text_input(key="q").set_value("no such thing").run()
+    app.text_input(key="search").set_value("no such thing").run()
     assert "No version" in words(app)
 
 

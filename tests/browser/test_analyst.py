@@ -78,6 +78,13 @@ def test_a1_good_runs_of_the_last_weeks(hand: Hand, demo_session_copy: Path) -> 
     shown(hand, len(expected))
     assert hand.name_of(0) == next(expected.runs()).name
     assert hand.clicks == 1
+    hand.menu("Registry")
+    expect(hand.page.get_by_label("Find")).to_have_value("")  # one page's search is not another's
+    hand.page.go_back()  # Streamlit adds an entry without the search when a page is left
+    hand.tab.settle()
+    hand.page.go_back()
+    expect(hand.page.get_by_label("Search", exact=True)).to_have_value(query)
+    shown(hand, len(expected))
 
 
 def test_a1_the_search_completes_what_is_typed(hand: Hand) -> None:
