@@ -10,6 +10,7 @@ from collections.abc import Sequence
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
     "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "−": "$-$", "∞": r"$\infty$",
+    "▲": r"$\uparrow$", "▼": r"$\downarrow$", "⊘": r"$\oslash$", "●": r"$\bullet$", "–": "--",
 }  # fmt: skip
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
@@ -31,7 +32,7 @@ def to_markdown(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str
 
 
 def to_latex(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A booktabs table (needs ``\\usepackage{booktabs}``)."""
+    """A booktabs table (needs ``\\usepackage{booktabs}``); marks are commands, pdfLaTeX knows no such characters."""
     lines = [" & ".join(map(_latex, row)) + r" \\" for row in [columns, *rows]]
     body = "\n".join([r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"])
     return f"\\begin{{tabular}}{{{'l' * len(columns)}}}\n{body}\n\\end{{tabular}}\n"

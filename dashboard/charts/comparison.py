@@ -265,7 +265,7 @@ def _figure(palette: Palette, height: int) -> go.Figure:
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 16, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
+        paper_bgcolor=palette.background,  # a saved picture of dark mode is read on white paper too
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": palette.text},
         legend={"orientation": "h", "y": -0.2},

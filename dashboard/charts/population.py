@@ -57,7 +57,7 @@ def scatter_chart(
     figure.update_layout(
         height=430,
         margin={"l": 8, "r": 8, "t": 16, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
+        paper_bgcolor=palette.background,
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": palette.text},
         legend={"orientation": "h", "y": 1.08, "title": {"text": color[0] if color else ""}},

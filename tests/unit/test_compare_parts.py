@@ -17,7 +17,8 @@ from core.compare.export import to_csv, to_latex, to_markdown
 from core.compare.grouping import collapse, is_seed, spread
 from core.compare.importance import importance
 from core.compare.references import Reference, parse
-from core.compare.types import Direction, Item, Section
+from core.compare.types import Direction, Item, Section, Word
+from core.compare.words import Cell
 from core.errors import BadInput
 
 
@@ -202,3 +203,10 @@ def test_markdown_and_latex_cannot_be_broken_out_of() -> None:
     assert r"50\% \& \$y\$ \{z\} \textbackslash{}" in latex
     assert r"\toprule" in latex
     assert "-0.5" in latex
+    marks = [
+        Cell(0.5, step, better, word).words
+        for step in (0.1, -0.1)
+        for better in (True, None)
+        for word in Word
+    ]
+    assert to_latex(["v", "seeds", "none"], [[mark, "0.9 ± 0.1", "–"] for mark in marks]).isascii()
