@@ -153,7 +153,7 @@ def test_an_unknown_version_or_alias_is_named(stories: Stories) -> None:
     assert "no version 99" in said(visit("version", model=MODEL, version="99")) or "99" in said(
         visit("version", model=MODEL, version="99")
     )
-    app = visit("registry", q="no-such-alias")
+    app = visit("registry", search="no-such-alias")
     assert "Nothing is called 'no-such-alias'" in said(app)
 
 
