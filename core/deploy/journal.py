@@ -43,7 +43,7 @@ JUST_NOW_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What someone wants; ``expects`` is the live version that they saw, None when they did not look.
+    """What someone wants; ``expects`` is the live version that they saw, 0 for none, None when they did not look.
 
     ``once``: refused when a rollback has just ended, because a second click would go back a second time.
     """
@@ -263,7 +263,7 @@ def _make_way(connection: sa.Connection, row: Any, intent: Intent) -> None:
 
 
 def _check_expected(connection: sa.Connection, endpoint: Endpoint, intent: Intent) -> None:
-    if intent.expects is None or intent.expects == endpoint.live_version:
+    if intent.expects is None or intent.expects == (endpoint.live_version or 0):
         return
     done = sa.select(_ops).where(*of_key(_ops), _ops.c.state == OperationState.DONE)
     last = connection.execute(done.order_by(_ops.c.finished_at.desc()), at(intent.key)).first()
@@ -272,10 +272,11 @@ def _check_expected(connection: sa.Connection, endpoint: Endpoint, intent: Inten
         verb = "rolled back" if last.kind == OperationKind.ROLLBACK else "deployed"
         who = f" {verb} by {last.actor} {rows.ago(last.finished_at)}"
     live = f"v{endpoint.live_version} is live" if endpoint.live_version else "nothing is live"
+    expected = f"v{intent.expects}" if intent.expects else "nothing"
     if last is not None and intent.to_version == last.to_version == endpoint.live_version:
         raise Conflict(f"Already done: {live},{who}.", "Nothing more to do.")
     raise Conflict(
-        f"{live} in {intent.key.environment}{',' if who else ''}{who}; v{intent.expects} was expected.",
+        f"{live} in {intent.key.environment}{',' if who else ''}{who}; {expected} was expected.",
         "Nothing was changed. Look at what is live now and decide again.",
     )
 

@@ -32,7 +32,6 @@ class DeployPlan:
     share: int
     warm: bool
     allow_code: bool
-    expects: int | None
     steps: tuple[str, ...]
 
 
@@ -71,7 +70,6 @@ def plan_deploy(
         share=share,
         warm=warm,
         allow_code=allow_code,
-        expects=expects,
         steps=_sentences(version, live, environment, share, warm),
     )
 
@@ -100,7 +98,7 @@ def deploy(
             to_version=plan.to_version,
             actor=actor.name,
             reason=reason,
-            expects=plan.expects,
+            expects=plan.from_version or 0,  # what the plan was made for, whether or not somebody named it
             idempotency_key=idempotency_key,
         )
     )

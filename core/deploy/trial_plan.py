@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core import access
 from core.access import Action, Actor
-from core.deploy.trial import OutcomeRules, Trial, TrialKind, TrialSpec
+from core.deploy.trial import OutcomeRules, Trial, TrialKind, TrialSpec, TrialState
 from core.errors import BadInput, Conflict, NotFound
 from core.registry.gatekeeper import basis_for
 
@@ -22,6 +22,9 @@ NEEDS: Mapping[str, Action] = {
     "abort": Action.ROLL_BACK,
 }
 """The verbs, and the right that each needs."""
+
+NEEDS_REASON = frozenset({"abort"})
+"""The verbs that are refused without a reason."""
 
 _SENTENCES: Mapping[str, Callable[[Trial], tuple[str, ...]]] = {
     "advance": lambda t: (f"v{t.candidate} gets {t.next_share} % of the traffic; who has it keeps it.",),
@@ -45,8 +48,13 @@ def check_change(desk: Desk, verb: str, trial: Trial, actor: Actor, reason: str)
     access.require(desk.settings, actor, NEEDS[verb], *place)
     if not trial.open:
         raise NotFound("This trial is over.", "Nothing was changed.")
-    if verb == "abort" and not reason.strip():
+    if verb in NEEDS_REASON and not reason.strip():
         raise BadInput("Say why the trial ends.", 'Add --reason "...".')
+    standing_still = trial.state is TrialState.PAUSED
+    if (verb, standing_still) in (("pause", True), ("resume", False)):
+        raise Conflict(
+            f"The {trial.kind} of v{trial.candidate} is {trial.state} already.", "Nothing was changed."
+        )
     if verb == "advance" and trial.next_share is None:
         raise Conflict(f"{trial.share} % is the last step of the ramp.", "Finish the trial, or abort it.")
     if verb in ("advance", "finish"):

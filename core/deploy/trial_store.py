@@ -72,7 +72,9 @@ class TrialStore:
 
     def last(self, key: EndpointKey) -> Trial | None:
         """The endpoint's newest trial, open or over."""
-        query = sa.select(_table.c.content).where(*_is(key)).order_by(_table.c.started_at.desc()).limit(1)
+        # An open one is the newest, whatever the clock said when it began.
+        newest_first = _table.c.open.desc(), _table.c.started_at.desc()
+        query = sa.select(_table.c.content).where(*_is(key)).order_by(*newest_first).limit(1)
         return next(iter(self._read(query)), None)
 
     def needed(self, key: EndpointKey) -> Trial:
@@ -83,6 +85,18 @@ class TrialStore:
                 f"No trial of {key} is under way.", "`deploy MODEL --version N --canary 10` starts one."
             )
         return found
+
+    def still(self, seen: Trial) -> Trial:
+        """The trial as it is now; raises Conflict when it is not in the step and state that somebody ``seen`` it in."""
+        now = self.last(seen.key)
+        if now is None or (now.id, now.state, now.past) != (seen.id, seen.state, seen.past):
+            stands = f"the {now.kind} of v{now.candidate} is {now.state}" if now else "it is gone"
+            where = f" at {now.share} %" if now and now.open else ""
+            raise Conflict(
+                f"The trial has moved on meanwhile: {stands}{where}.",
+                "Nothing was changed. Look at where it stands now and decide again.",
+            )
+        return now
 
     def _read(self, query: sa.Select[Any]) -> tuple[Trial, ...]:
         with self._database.reading() as connection:

@@ -10,6 +10,7 @@ from core.ledger.events import FreezeLifted, FreezeSet
 from core.registry.plans import alias_of
 
 if TYPE_CHECKING:
+    from core.ledger.state import Freeze
     from core.ledger.types import Record
     from core.workspace import Workspace
 
@@ -28,14 +29,24 @@ def freeze(
     return ws.ledger.append(event, actor, key=f"freeze:{key}" if key else None)
 
 
-def lift(ws: Workspace, model: str, environment: str, actor: Actor, reason: str) -> Record:
-    """Allow promotions again. Raises Conflict when nothing is frozen (somebody may have been first)."""
+def lift(
+    ws: Workspace, model: str, environment: str, actor: Actor, reason: str, seen: Freeze | None = None
+) -> Record:
+    """Allow promotions again. Raises Conflict when nothing is frozen (somebody may have been first).
+
+    With ``seen`` that very freeze alone is lifted: a rollback may have set another one meanwhile.
+    """
     require(ws.settings, actor, Action.LIFT_FREEZE, model, environment)
     _check(ws, environment, reason)
     with ws.ledger.exclusive(f"alias {model}"):
         held = ws.ledger.state().freeze(model, environment)
         if held is None:
             raise Conflict(f"{model} in {environment} is not frozen.", "There is nothing to lift.")
+        if seen is not None and held != seen:
+            raise Conflict(
+                f"{held.by.printed_name} has frozen {model} in {environment} meanwhile: {held.reason}",
+                "Nothing was lifted. Look at that freeze and decide again.",
+            )
         event = FreezeLifted(model=held.model, environment=held.environment, reason=reason)
         return ws.ledger.append(event, actor)
 

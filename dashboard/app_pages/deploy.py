@@ -22,6 +22,7 @@ from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.reasoned import show_reasoned
 from dashboard.parts.release import (
     DEPLOY,
+    may_not_deploy,
     operation_log,
     said,
     show_job,
@@ -96,21 +97,22 @@ with st.container(border=True, key="deploy_section"):
             version = st.selectbox("Version", versions, format_func=said, key=f"version_{model}", width=160)
             spec = trial_choice(model) if view.serving else None
             plan = releases.deploy_plan(model, version, environment, view.live, spec)
+            why_not = may_not_deploy(view, plan, last)
             st.button(
                 f"Plan v{version} for {environment}"
                 if isinstance(plan, ModelDeskError)
                 else plan_words(plan),
                 icon=":material/rocket_launch:",
                 key="open_deploy",
-                disabled=isinstance(plan, ModelDeskError) or bool(last and last.finished_at is None),
+                disabled=bool(why_not),
                 on_click=ask,
                 args=(DEPLOY, plan),
             )
             if view.serving:
                 shadow_button(view, version)
             freeze_button(view)
-        if isinstance(plan, ModelDeskError):
-            st.caption(f"{plan.what} {plan.way_out}")
+        if why_not:
+            st.caption(why_not)
 
 other, drill = st.columns(2, gap="medium")
 with other, st.expander("Roll back to another version", icon=":material/history:"):

@@ -39,5 +39,5 @@ def archive_control(model: str, version: int) -> None:
         label, icon = f"Archive v{version}", ":material/archive:"
         refusal = services.refusal_to_archive(model, version)
     reasoned_button(
-        label, about, Action.ARCHIVE_VERSION, model, "", key="archive_control", icon=icon, refusal=refusal
+        label, about, Action.ARCHIVE_VERSION, model, "", key="archive_control", icon=icon, blocked=refusal
     )

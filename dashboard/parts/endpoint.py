@@ -144,7 +144,7 @@ def _freeze_banner(view: EndpointView) -> None:
             "Lift the freeze",
             (f"Allow promotions of {model} in {environment} again.",),
             "Lift the freeze",
-            partial(releases.lift_freeze, model, environment),
+            partial(releases.lift_freeze, model, environment, freeze),
         )
         reasoned_button(
             "Lift the freeze",

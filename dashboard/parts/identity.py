@@ -27,6 +27,12 @@ def current_actor(settings: Settings) -> Actor:
     return demo_actor(settings, chosen) if chosen else local_actor(settings)
 
 
+def refusal(settings: Settings, action: Action, model: str, environment: str) -> str:
+    """Why whoever is looking may not do ``action``; '' when they may."""
+    decision = decide(settings, current_actor(settings), action, model, environment)
+    return "" if decision.allowed else decision.reason
+
+
 def show_identity(settings: Settings) -> None:
     """In the sidebar: who is looking, and in local mode the choice to act as a demo user."""
     if settings.access.mode != "local":

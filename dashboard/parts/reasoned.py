@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import streamlit as st
 
-from core.access import Action, Actor, decide
+from core.access import Action, Actor
 from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.parts.confirm import Pending, act_once, ask, dismiss, pending
-from dashboard.parts.identity import current_actor
+from dashboard.parts.identity import current_actor, refusal
 from dashboard.parts.release import RESULT
 
 REASONED = "reasoned"
+SAY_WHY = "Say why: the reason goes on the record."
+
+
+class Why(StrEnum):
+    """Whether a reason is asked for: the question above its field."""
+
+    NEEDED = "Why?"
+    WELCOME = "Why? (optional)"
+    NOT_ASKED = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +35,7 @@ class Reasoned:
     steps: tuple[str, ...]
     button: str
     act: Callable[[Actor, str], str]
-    needs_reason: bool = True
+    why: Why = Why.NEEDED
 
 
 def reasoned_button(
@@ -37,12 +47,10 @@ def reasoned_button(
     *,
     key: str,
     icon: str,
-    refusal: str = "",
+    blocked: str = "",
 ) -> None:
-    """A button that opens the dialog; disabled with the reason for those who may not, and for a ``refusal``."""
-    actor = current_actor(services.workspace().settings)
-    decision = decide(services.workspace().settings, actor, action, model, environment)
-    why_not = refusal if decision.allowed else decision.reason
+    """A button that opens the dialog; disabled with the reason for those who may not, and where it is ``blocked``."""
+    why_not = refusal(services.workspace().settings, action, model, environment) or blocked
     st.button(
         label,
         key=key,
@@ -64,19 +72,29 @@ def show_reasoned() -> None:
 def _dialog(waiting: Pending) -> None:
     about: Reasoned = waiting.subject
     st.markdown("\n".join(f"- {step}" for step in about.steps))
-    if about.needs_reason:
-        st.text_input("Why?", key="reasoned_reason", placeholder="goes on the record")
-    acted = st.button(
-        about.button, type="primary", key="confirm_reasoned", on_click=act_once, args=(REASONED, _act)
-    )
-    if acted:  # a dialog reruns alone; the page behind it must show what was done
+    if about.why:
+        st.text_input(about.why, key="reasoned_reason", placeholder="goes on the record")
+    acted = st.button(about.button, type="primary", key="confirm_reasoned", on_click=_confirm)
+    if acted and pending(REASONED) is not None:
+        st.error(SAY_WHY, icon=":material/edit_note:")
+    elif acted:  # a dialog reruns alone; the page behind it must show what was done
         st.rerun()
+
+
+def _confirm() -> None:
+    """Act, unless a reason is missing: the dialog stays then, so that nothing has to be opened again."""
+    waiting = pending(REASONED)
+    if waiting is None or waiting.subject.why is not Why.NEEDED or _reason():
+        act_once(REASONED, _act)
+
+
+def _reason() -> str:
+    return st.session_state.get("reasoned_reason", "").strip()
 
 
 def _act(waiting: Pending) -> None:
     actor = current_actor(services.workspace().settings)
-    reason = st.session_state.get("reasoned_reason", "").strip()
     try:
-        st.session_state[RESULT] = waiting.subject.act(actor, reason)
+        st.session_state[RESULT] = waiting.subject.act(actor, _reason())
     except ModelDeskError as error:
         st.session_state[RESULT] = error

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.access import Action
 from core.deploy.release import ReleasePlan
 from core.deploy.types import Operation, StepState
+from core.deploy.views import EndpointView
 from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.palette import MISSING, duration, mark
 from dashboard.parts.confirm import Pending, act_once, dismiss, pending
 from dashboard.parts.failure import show_failure
-from dashboard.parts.identity import current_actor
+from dashboard.parts.identity import current_actor, refusal
+from dashboard.parts.text import literal
 from dashboard.services import releases
 
 DEPLOY = "deploy"
 RESULT, JOB = "release_result", "release_job"
+
+
+def may_not_deploy(view: EndpointView, plan: ReleasePlan | ModelDeskError, last: Operation | None) -> str:
+    """Why the plan cannot be opened: no right, no plan, or something runs; '' when it can."""
+    settings = services.workspace().settings
+    if refused := refusal(settings, Action.DEPLOY, view.key.model, view.key.environment):
+        return refused
+    if isinstance(plan, ModelDeskError):
+        return f"{plan.what} {plan.way_out}"
+    if last is not None and last.finished_at is None:
+        return f"A {last.kind} by {literal(last.actor)} is under way; its log is above. Going back stays possible."
+    return ""
 
 
 def show_pending() -> None:

@@ -16,7 +16,8 @@ from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.palette import mark, moment
 from dashboard.parts.confirm import Pending, act_once, ask, dismiss, pending
-from dashboard.parts.reasoned import Reasoned, reasoned_button
+from dashboard.parts.identity import refusal
+from dashboard.parts.reasoned import Reasoned, Why, reasoned_button
 from dashboard.parts.release import begin, carry_out, said, show_plan
 from dashboard.services import releases
 
@@ -36,6 +37,7 @@ def rollback_card(view: EndpointView, plan: ReleasePlan | ModelDeskError) -> Non
     """``v8, live since ... -> roll back to v7 (served 34 days)`` over one named button."""
     with st.container(border=True, key="rollback_card"):
         blocked = plan if isinstance(plan, ModelDeskError) else plan.blocked
+        why_not = may_not_roll_back(view) or (f"{blocked.what} {blocked.way_out}".strip() if blocked else "")
         since = f", live since {view.since:%Y-%m-%d %H:%M} UTC" if view.since else ""
         if blocked is None and isinstance(plan, ReleasePlan):
             plan = _with_outside_warning(view, plan)
@@ -56,12 +58,18 @@ def rollback_card(view: EndpointView, plan: ReleasePlan | ModelDeskError) -> Non
             icon=":material/undo:",
             key="open_rollback",
             shortcut="B",
-            disabled=blocked is not None,
+            disabled=bool(why_not),
             on_click=ask,
             args=(ROLL_BACK, plan),
         )
-        if blocked is not None:
-            st.caption(f"{blocked.what} {blocked.way_out}".strip())
+        if why_not:
+            st.caption(why_not)
+
+
+def may_not_roll_back(view: EndpointView) -> str:
+    """Why whoever is looking may not roll the endpoint back; '' when they may."""
+    settings = services.workspace().settings
+    return refusal(settings, Action.ROLL_BACK, view.key.model, view.key.environment)
 
 
 def _with_outside_warning(view: EndpointView, plan: ReleasePlan) -> ReleasePlan:
@@ -91,11 +99,12 @@ def other_targets(view: EndpointView) -> None:
         until = moment(served.until) if served.until else "now"
         words = f"{moment(served.since)} to {until}, {WARMTH[target.warm]}"
         words += "" if served.good else ", was rolled back"
+        why_not = may_not_roll_back(view) or target.blocked
         st.button(
             f"Roll back to v{target.version} ...",
             key=f"other_{target.version}",
-            disabled=bool(target.blocked),
-            help=target.blocked or None,
+            disabled=bool(why_not),
+            help=why_not or None,
             on_click=_ask_for,
             args=(model, environment, target.version),
         )
@@ -127,7 +136,7 @@ def drill_line(view: EndpointView) -> None:
         plan.steps,
         "Rehearse it now",
         partial(_drill, plan),
-        needs_reason=False,
+        why=Why.NOT_ASKED,
     )
     reasoned_button(
         "Rehearse a rollback",

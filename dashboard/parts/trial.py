@@ -21,13 +21,13 @@ from core.deploy.trial import (
     TrialState,
     canary,
 )
-from core.deploy.trial_plan import NEEDS, enough, sentences
+from core.deploy.trial_plan import NEEDS, NEEDS_REASON, enough, sentences
 from core.deploy.views import EndpointView
 from core.errors import ModelDeskError
 from core.privacy import shown_count
 from dashboard.palette import MISSING, moment, number, signed
 from dashboard.parts.marks import status_badge
-from dashboard.parts.reasoned import Reasoned, reasoned_button
+from dashboard.parts.reasoned import Reasoned, Why, reasoned_button
 from dashboard.parts.text import literal
 from dashboard.services import trials
 
@@ -141,8 +141,8 @@ def _actions(trial: Trial) -> None:
     }
     with st.container(horizontal=True):
         for verb, label in labels.items():
-            act = partial(trials.change, verb, model, environment)
-            about = Reasoned(label, sentences(verb, trial), label, act)
+            why = Why.NEEDED if verb in NEEDS_REASON else Why.WELCOME
+            about = Reasoned(label, sentences(verb, trial), label, partial(trials.change, verb, trial), why)
             icon = f":material/{icons[verb]}:"
             reasoned_button(label, about, NEEDS[verb], model, environment, key=f"trial_{verb}", icon=icon)
 
@@ -173,7 +173,7 @@ def shadow_button(view: EndpointView, version: int) -> None:
         (*replayed(view.live, version, 500), "Takes about half a minute."),
         f"Replay to v{version}",
         partial(trials.shadow, view.key.model, view.key.environment, version),
-        needs_reason=False,
+        why=Why.NOT_ASKED,
     )
     reasoned_button(
         "Shadow replay",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.deploy.rollback import RollbackTarget
     from core.deploy.trial import TrialSpec
     from core.deploy.types import EndpointStatus, Operation
+    from core.ledger.state import Freeze
     from core.ledger.types import Record
 
 
@@ -103,11 +104,11 @@ def run_drill(plan: DrillPlan, actor: Actor) -> str:
     return drill.drilled_words(record, datetime.now(UTC))
 
 
-def lift_freeze(model: str, environment: str, actor: Actor, reason: str) -> str:
-    """Allow promotions again."""
+def lift_freeze(model: str, environment: str, seen: Freeze, actor: Actor, reason: str) -> str:
+    """Allow promotions again, should they be frozen as they were ``seen``."""
     from core.registry.freezes import lift
 
-    lift(workspace(), model, environment, actor, reason)
+    lift(workspace(), model, environment, actor, reason, seen)
     forget()
     return f"Promotions of {model} in {environment} are possible again."
 

@@ -40,10 +40,9 @@ def deployd_runs() -> bool:
     return supervisor.running_pid(workspace().deployments) is not None
 
 
-def change(verb: str, model: str, environment: str, actor: Actor, reason: str) -> str:
-    """advance, pause, resume, abort or finish the open trial; gives back where it stands then."""
+def change(verb: str, seen: Trial, actor: Actor, reason: str) -> str:
+    """advance, pause, resume, abort or finish the trial as it was ``seen``; gives back where it stands then."""
     from core.deploy import jobs, trials
-    from core.deploy.types import EndpointKey
 
     ws = workspace()
     acts = {
@@ -54,7 +53,7 @@ def change(verb: str, model: str, environment: str, actor: Actor, reason: str) -
         "finish": trials.finish,
     }
     try:
-        trial = trials.store_of(ws.deployments).needed(EndpointKey(model, environment))
+        trial = trials.store_of(ws.deployments).still(seen)
         after = acts[verb](ws.deployments, trial, actor, reason)
     finally:
         jobs.tell_later(ws)

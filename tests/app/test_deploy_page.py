@@ -77,8 +77,7 @@ def test_freezing_and_lifting_from_the_page(ws: Workspace) -> None:
     app = deploy(open_page(), 1)
     app.button(key="open_freeze").click().run()
     app.button(key="confirm_reasoned").click().run()
-    assert "Say why" in words(app), "without a reason nothing is done"
-    app.button(key="open_freeze").click().run()
+    assert "Say why" in words(app), "without a reason nothing is done, and the dialog stays"
     app.text_input(key="reasoned_reason").set_value("audit week").run()
     app.button(key="confirm_reasoned").click().run()
     assert ws.ledger.state().freeze(MODEL, "production").reason == "audit week"
@@ -88,6 +87,38 @@ def test_freezing_and_lifting_from_the_page(ws: Workspace) -> None:
     app.button(key="confirm_reasoned").click().run()
     assert "are possible again" in words(app)
     assert ws.ledger.state().freeze(MODEL, "production") is None
+
+
+def test_a_freeze_that_nobody_looked_at_is_not_lifted(ws: Workspace) -> None:
+    """The dialog was opened about one freeze; meanwhile it was lifted, and a colleague set another."""
+    from core.access import local_actor
+    from core.registry import freezes
+
+    me, place = local_actor(ws.settings), (MODEL, "production")
+    freezes.freeze(ws, *place, me, "audit week")
+    app = open_page()
+    app.button(key="open_lift").click().run()
+    freezes.lift(ws, *place, me, "it is over")
+    freezes.freeze(ws, *place, me, "sensitivity fell")
+    app.text_input(key="reasoned_reason").set_value("the audit is over").run()
+    app.button(key="confirm_reasoned").click().run()
+    assert "has frozen biopsy in production meanwhile: sensitivity fell" in words(app)
+    assert ws.ledger.state().freeze(*place).reason == "sensitivity fell"
+
+
+def test_who_may_not_is_told_before_the_dialog(ws: Workspace) -> None:
+    """A button that only says no after a reason was typed costs the minute that somebody on call has not got."""
+    with (ws.root / "modeldesk.toml").open("a") as settings:
+        settings.write(
+            '[[access.users]]\nname = "vic"\ndisplay_name = "Vic"\ndemo = true\n'
+            '[[access.grants]]\nuser = "vic"\nrole = "viewer"\n'
+        )
+    app = deploy(deploy(open_page(), 1), 2)
+    app.selectbox(key="act_as").set_value("vic").run()
+    for key in ("open_rollback", "open_deploy", "open_freeze"):
+        assert app.button(key=key).disabled, key
+    assert words(app).count("has the role viewer") == 2, "said without hovering, which no phone can"
+    assert not app.exception
 
 
 def test_what_is_live_is_never_of_before_a_switch_elsewhere(ws: Workspace) -> None:

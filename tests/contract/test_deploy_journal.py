@@ -7,15 +7,18 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from core.access import Actor
 from core.deploy.database import DeployDatabase, trials
 from core.deploy.journal import Intent, Journal, Message
 from core.deploy.outbox import Outbox
 from core.deploy.store import Store
+from core.deploy.trial import Step as TrialStep
+from core.deploy.trial import Trial, TrialKind, TrialState
 from core.deploy.trial_store import TrialStore
 from core.deploy.types import Artifact, EndpointKey, OperationKind, OperationState, Slot, SlotName
 from core.errors import Conflict, NotFound
@@ -68,6 +71,31 @@ def test_a_second_click_is_told_who_was_first_though_live_is_the_same(database: 
     with pytest.raises(Conflict, match="Already done"):
         journal.refuse_again(KEY)
     assert journal.begin(replace(click, once=False)).state is OperationState.RUNNING
+
+
+def test_a_first_version_is_first_or_not_at_all(database: DeployDatabase) -> None:
+    """Two people deploy where nothing serves: the second plan was made for an empty place."""
+    journal = Journal(database)
+    first = journal.begin(intent(expects=0))
+    journal.decide(first, live=SlotName.A, previous=None, weights={SlotName.A: 1})
+    journal.finish(first, OperationState.DONE, "done")
+    with pytest.raises(Conflict, match=r"v1 is live in production, deployed by ada .*; nothing was expected"):
+        journal.begin(intent(version=2, expects=0))
+
+
+def test_an_open_trial_is_the_newest_whatever_the_clock_said(database: DeployDatabase) -> None:
+    """The clock was set back between two trials: the page showed the one that is over and no way to end the other."""
+    now, store = datetime.now(UTC), TrialStore(database)
+    over = Trial(
+        id="t-1", key=KEY, kind=TrialKind.CANARY, state=TrialState.ABORTED, live=1, candidate=2, shares=(10,),
+        past=(TrialStep(share=10, since=now),), baseline={}, started_at=now, by=Actor("ada"), ended_at=now,
+    )  # fmt: skip
+    store.add(over)
+    runs = replace(
+        over, id="t-2", state=TrialState.RUNNING, started_at=now - timedelta(hours=2), ended_at=None
+    )
+    store.add(runs)
+    assert store.last(KEY) == store.of(KEY) == runs
 
 
 def test_nothing_is_done_where_nothing_was_ever_deployed(database: DeployDatabase) -> None:

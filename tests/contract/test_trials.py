@@ -156,6 +156,11 @@ def test_two_who_act_at_once_do_it_once(ws: Workspace, actor: Actor) -> None:
     paused = trials.pause(ws.deployments, seen, actor, "looking at it")
     with pytest.raises(Conflict, match="changed by somebody else"):
         trials.pause(ws.deployments, seen, actor, "me too")
+    store = trials.store_of(ws.deployments)
+    with pytest.raises(Conflict, match="moved on meanwhile: the canary of v2 is paused at 50 %"):
+        store.still(seen)  # a page that was drawn before
+    with pytest.raises(Conflict, match="paused already"):
+        trials.pause(ws.deployments, store.still(paused), actor, "once more")
     assert trials.resume(ws.deployments, paused, actor, "go on").state is TrialState.RUNNING
 
 

@@ -384,7 +384,7 @@ def _run_plan(ws: Workspace) -> reproduce.RunPlan:
 def _deploy_plan() -> rollout.DeployPlan:
     return rollout.DeployPlan(
         key=KEY, from_version=1, to_version=99, alias="champion", share=100, warm=False, allow_code=False,
-        expects=None, steps=(),
+        steps=(),
     )  # fmt: skip
 
 
