@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from core.deploy.database import DeployDatabase, at, instant, now_text, of_key
 from core.deploy.types import Artifact, Endpoint, EndpointKey, Process, Served, Slot, SlotName
 from core.errors import Conflict
 
+_LISTENING = (20_000, 32_000)
+_CHOICE = random.SystemRandom()
 _ENDPOINTS = sa.select(db.endpoints).order_by(db.endpoints.c.model, db.endpoints.c.environment)
 _SLOTS = sa.select(db.slots)
 _ENDPOINT, _SLOTS_OF = _ENDPOINTS.where(*of_key(db.endpoints)), _SLOTS.where(*of_key(db.slots))
@@ -271,9 +274,10 @@ def _where(key: EndpointKey) -> dict[str, str]:
 
 
 def _free_port(taken: set[int]) -> int:
+    """A port for good: not one that an outgoing connection may hold when the router is started again."""
     while True:
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in taken:
-            return port
+        port = _CHOICE.randrange(*_LISTENING)
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in taken:
+                return port

@@ -1,7 +1,7 @@
 """What a comparison costs: 10 and 500 runs against the client's own reads, and the interval of 10,000 rows.
 
 CPU seconds, medians of three rounds in one process, on a store of make_store.py (15 params, 20 metrics, 8
-tags a run). Usage: python tests/bench/bench_compare.py STORE.db
+tags a run): one that is named, else 10,000 runs. Usage: python tests/bench/bench_compare.py [STORE.db]
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from core.compare.paired import RESAMPLES, estimates
 from core.compare.row_scores import PairedScores
 from core.settings import Settings
 from core.workspace import Workspace
+from tests.bench.stores import require_maker, sqlite_store
 
 ROUNDS = 3
 STATISTICS = ("accuracy", "auroc", "brier", "f1", "log_loss", "precision", "sensitivity", "specificity")
@@ -98,6 +99,7 @@ def line(work: str, seconds: float, client: float | None = None) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]).resolve())
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]).resolve())
+    elif require_maker():
+        main(Path(sqlite_store(10_000).removeprefix("sqlite:///")))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from core.registry.freezes import lift
 from core.workspace import Workspace
 from tests import cheap_workspace as cheap
 from tests import deploy_workspace as real
+from tests.ports import free_port
 
 ROUNDS, PER_S, LOAD_S, FLIPS = 40, 200, 10.0, 20
 
@@ -165,9 +165,7 @@ def kill(ws: Workspace, killed_at: list[float]) -> None:
 def mlflow_serves(ws: Workspace, version: int) -> float:
     """Seconds until ``mlflow models serve`` answers its first ping for the same files."""
     endpoint = ws.deployments.store.endpoints()[0]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
     command += ["-m", str(endpoint.slot_of(version).artifact.directory), "-h", "127.0.0.1", "-p", str(port)]
     # It starts `uvicorn` by name.

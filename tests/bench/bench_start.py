@@ -10,7 +10,6 @@ import compileall
 import os
 import resource
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,15 +19,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 ROUNDS = 3
 EMPTY = 'import streamlit as st\nst.title("Empty")\n'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def first_page(browser: Browser, command: list[str], port: int) -> float:

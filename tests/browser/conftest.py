@@ -9,17 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.ports import answers, free_port
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM_FLAGS = [
@@ -39,12 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
 def running(workspace: Path, log: Path, port: int | None = None, **environment: str) -> Iterator[str]:
     """The dashboard on ``workspace``; yields its URL and stops the server at the end."""
@@ -60,7 +53,7 @@ def running(workspace: Path, log: Path, port: int | None = None, **environment: 
         )
     try:
         deadline = time.monotonic() + 90
-        while not _answers(f"{url}/healthz"):
+        while not answers(f"{url}/healthz"):
             if process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"the server did not start:\n{log.read_text()}")
             time.sleep(0.1)
@@ -72,14 +65,6 @@ def running(workspace: Path, log: Path, port: int | None = None, **environment: 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:
-            return response.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import expect
 
 from core.deploy.haproxy import binary
-from tests.browser.conftest import free_port
 from tests.oidc_provider import Provider, running_provider
+from tests.ports import free_port, wait_for
 from tests.release_workspace import MODEL, Stories, make_stories
 
 expect.set_options(timeout=20_000)
@@ -110,6 +110,7 @@ def test_proxy_header(tmp_path: Path, serve: Callable[..., str], open_tab) -> No
     (tmp_path / "proxy.cfg").write_text(PROXY.format(port=port, target=direct.rsplit(":", 1)[1]))
     proxy = subprocess.Popen([str(binary()), "-f", str(tmp_path / "proxy.cfg")], stderr=subprocess.DEVNULL)
     try:
+        wait_for(f"http://127.0.0.1:{port}/healthz")
         tab = open_tab(f"http://127.0.0.1:{port}")
         page = tab.open(f"/request?id={found.request_id}")
         expect(page.locator("h1")).to_have_text(f"{MODEL} v2 to production")

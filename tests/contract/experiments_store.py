@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.ports import free_port, wait_for
 
 START = 1_790_000_000_000
 ODD_KEY = "naïve key/with: ünïcode"
@@ -111,9 +110,7 @@ def _write_artifacts(folder: Path) -> None:
 @contextmanager
 def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
     """The address of an MLflow server on the store ``uri``; it ends with the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
     environment = os.environ | {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -129,18 +126,7 @@ def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
     ) as process:
         url = f"http://127.0.0.1:{port}"
         try:
-            _wait_for(url)
+            wait_for(f"{url}/health")
             yield url
         finally:
             os.killpg(process.pid, 15)
-
-
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise TimeoutError("the MLflow server did not start")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.ports import free_port
 
 
 def mysql_binaries() -> tuple[str, str] | None:
@@ -35,9 +36,7 @@ def mysql_server() -> Iterator[str]:
         capture_output=True,
         timeout=120,
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = [
         "--bind-address=127.0.0.1",
         f"--port={port}",

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.ports import free_port
 
 PLACES = (
     "/usr/local/bin",
@@ -44,7 +45,7 @@ def postgres_server() -> Iterator[str]:
     user = _unprivileged()
     if user:
         shutil.chown(folder, user.pw_uid, user.pw_gid)
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     options = f"-h 127.0.0.1 -p {port} -k '' -c fsync=off -c max_connections=60"
 
     def run(*command: str) -> None:
@@ -74,9 +75,3 @@ def _unprivileged() -> pwd.struct_passwd | None:
         return None
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
     return names.get("postgres") or names["nobody"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +30,7 @@ from core.deploy.trial import TrafficRules, TrialSpec, TrialState
 from core.deploy.types import EndpointKey
 from core.workspace import Workspace, open_workspace
 from tests.deploy_workspace import MODEL, NO_SIGNATURE, make_workspace, stop_all, wait_until
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RAY = Path(os.environ.get("MODELDESK_RAY", ROOT / ".venv-ray" / "bin" / "ray"))
@@ -64,7 +64,7 @@ class Ray:
         if not RAY.exists():
             pytest.skip("Ray is not installed (make test-ray installs it)")
         self._root = root
-        self._ports = {name: _free_port() for name in ("gcs", "api", "agent", "http")}
+        self._ports = {name: free_port() for name in ("gcs", "api", "agent", "http")}
         self._start()
         make_workspace(root, engine="ray")
         with (root / "modeldesk.toml").open("a") as stream:
@@ -321,9 +321,3 @@ def test_a_rollback_is_rehearsed_in_staging(place: Embedded | Ray, ws: Workspace
     record = drill(desk, plan_drill(desk, MODEL), actor)
     assert record.payload["failed"] == 0 and set(record.payload["seconds"]) == {"there", "back"}
     assert last_drill(ws, MODEL) is not None
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -35,6 +35,7 @@ from core.registry.freezes import lift
 from core.workspace import Workspace, open_workspace
 from tests.cheap_workspace import EXAMPLE, KEY, MODEL, cheap_workspace, go_back, says, ship
 from tests.deploy_workspace import wait_until
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -177,7 +178,7 @@ def test_a_machine_that_starts_anew_without_mlflow(ws: Workspace) -> None:
 
 
 def test_rollback_from_the_command_line_while_everything_else_is_down(ws: Workspace) -> None:
-    environment = os.environ | {"MODELDESK_MLFLOW__TRACKING_URI": f"http://127.0.0.1:{_closed_port()}"}
+    environment = os.environ | {"MODELDESK_MLFLOW__TRACKING_URI": f"http://127.0.0.1:{free_port()}"}
     command = [
         sys.executable,
         "-m",
@@ -434,9 +435,3 @@ def test_a_pre_empted_deployment_says_so(ws: Workspace) -> None:
         with pytest.raises(Conflict, match="rollback of risk/production took over"):
             deployment.result(20)
     assert says(ws) == 2
-
-
-def _closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -6,13 +6,14 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.ports import free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,9 +31,7 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     workspace = tmp_path_factory.mktemp("empty")
     process = subprocess.Popen(
         [sys.executable, "-m", "dashboard", "--workspace", str(workspace), "--port", str(port)],
@@ -41,13 +40,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{address}/healthz", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
+    wait_for(f"{address}/healthz", within=60)
     yield address
     process.terminate()
     process.wait(20)
