@@ -223,7 +223,12 @@ def test_what_breaks_while_it_is_watched_goes_back(ws: Workspace, desk: Desk, ac
     patient = Workspace(ws.settings.model_copy(update={"deploy": baking})).deployments
     before = desk.store.endpoint(KEY)
     victim = before.slot_of(1).process.pid
-    killer = threading.Thread(target=lambda: (wait_until(lambda: says(desk) == 1), os.kill(victim, 9)))
+
+    def watched() -> bool:
+        newest = desk.journal.operation(desk.journal.operations(KEY, limit=1)[0].id)
+        return newest.state is OperationState.RUNNING and any(step.name == "bake" for step in newest.steps)
+
+    killer = threading.Thread(target=lambda: (wait_until(watched, 60), os.kill(victim, 9)))
     killer.start()
     with pytest.raises(Failed, match=r"v1 went down .* In production v2 is still live; traffic went back"):
         ship(patient, actor, 1)
