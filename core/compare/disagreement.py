@@ -29,7 +29,7 @@ class Segment:
 
     @property
     def hidden(self) -> bool:
-        """Whether some count of 1 to 10 people keeps all four from being shown."""
+        """Whether some count of 1 to 10 people, here or in a sibling, keeps all four from being shown."""
         return self.both_right is None
 
 
@@ -37,9 +37,9 @@ def disagreement(scores: PairedScores) -> tuple[Segment, ...]:
     """Segments by label, then by quarter of the baseline's score; the baseline is ``scores``' first model.
 
     Segments of fewer than 11 rows are left out, together with their siblings, whose sizes would give
-    theirs away.
+    theirs away. Counts are hidden in so many segments of a cut that the other cut's totals give none away.
     """
-    return tuple(_segment(name, scores, rows) for segments in _partitions(scores) for name, rows in segments)
+    return tuple(segment for segments in _partitions(scores) for segment in _segments(segments, scores))
 
 
 def _partitions(scores: PairedScores) -> Iterator[list[tuple[str, np.ndarray]]]:
@@ -56,12 +56,33 @@ def _partitions(scores: PairedScores) -> Iterator[list[tuple[str, np.ndarray]]]:
     yield by_score if all(rows.sum() >= SMALLEST for _, rows in by_score) else []
 
 
-def _segment(name: str, scores: PairedScores, rows: np.ndarray) -> Segment:
+def _segments(partition: list[tuple[str, np.ndarray]], scores: PairedScores) -> Iterator[Segment]:
+    counts = [_counts(scores, rows) for _, rows in partition]
+    shown = _shown(counts)
+    for place, ((name, _), cells) in enumerate(zip(partition, counts, strict=True)):
+        yield Segment(name, sum(cells), *(cells if place in shown else ()))
+
+
+def _counts(scores: PairedScores, rows: np.ndarray) -> list[int]:
+    """Rows that both, only the first, only the second and neither model has right."""
     label = scores.label[rows]
     first, second = scores.first_prediction[rows] == label, scores.second_prediction[rows] == label
-    counts = [
+    return [
         int(np.sum(kind)) for kind in (first & second, first & ~second, ~first & second, ~first & ~second)
     ]
-    if any(is_small(count) for count in counts):
-        return Segment(name, len(label))
-    return Segment(name, len(label), *counts)
+
+
+def _shown(counts: list[list[int]]) -> set[int]:
+    """The segments whose counts may be shown, where a reader knows the totals of all segments.
+
+    What he subtracts from the totals is the sum of the hidden segments: of two or more, and of no small count.
+    """
+    hidden = {place for place, cells in enumerate(counts) if any(map(is_small, cells))}
+    others = sorted(set(range(len(counts))) - hidden, key=lambda place: sum(counts[place]))
+    while hidden and others and (len(hidden) < 2 or _small_together(counts, hidden)):
+        hidden.add(others.pop(0))
+    return set(others)
+
+
+def _small_together(counts: list[list[int]], places: set[int]) -> bool:
+    return any(is_small(sum(counts[place][kind] for place in places)) for kind in range(4))

@@ -180,9 +180,11 @@ def _redefined(metric: str, baseline: Item, candidate: Item, sample: Resampled) 
 
 
 def _repeats(items: Sequence[Item]) -> dict[int, tuple[Item, ...]]:
-    """For each item (by id) the runs of its setting on its data, each run once; () for revisions."""
+    """For each item (by id) the runs of its setting, trained and tested on its data, each once; () for revisions."""
     groups: dict[object, dict[str, Item]] = {}
-    keys = [(setting_of(item), item.data_hash) for item in items]
+    keys = [
+        (setting_of(item), item.data_hash, tuple(sorted(evaluation_sets(item).items()))) for item in items
+    ]
     for item, key in zip(items, keys, strict=True):
         if item.run_id is not None:
             groups.setdefault(key, {})[item.run_id] = item

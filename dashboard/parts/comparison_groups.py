@@ -119,7 +119,7 @@ def rows_tab(comparison: Comparison) -> None:
                     "only the baseline right": segment.only_baseline,
                     "only the candidate right": segment.only_candidate,
                     "both wrong": segment.both_wrong,
-                    "": "hidden: a count is 1 to 10" if segment.hidden else "",
+                    "": "hidden: a count is 1 to 10, or would give one away" if segment.hidden else "",
                 }
                 for segment in found
             ]

@@ -155,6 +155,19 @@ def test_seeds_that_change_nothing_are_no_evidence() -> None:
     assert "no spread over seeds" in judge(items)[-1].reason
 
 
+def test_runs_tested_on_other_data_are_no_repeats() -> None:
+    items = [
+        run(f"{d}{s}", metrics={"f1": 0.8 + d / 10 + s / 100}, params={"d": str(d), "seed": str(s)})
+        for d in (0, 1)
+        for s in range(2)
+    ]
+    other = replace(items[-1], datasets={"test: holdout": "2"})
+    items = [replace(item, datasets={"test: holdout": "1"}) for item in items[:-1]] + [other]
+    found = {verdict.candidate: verdict for verdict in judge(items)}
+    assert found["run:10"].reason == "2 and 1 runs of the settings, no per-row scores"
+    assert found["run:11"].word is Word.NOT_COMPARABLE
+
+
 def test_the_same_run_under_two_names_is_no_difference() -> None:
     first = run("a", table(1.0))
     (verdict,) = judge([first, replace(first, ref="version:m/1")])

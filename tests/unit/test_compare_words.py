@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.compare.differences import differences
-from core.compare.disagreement import disagreement
+from core.compare.disagreement import Segment, disagreement
 from core.compare.references import told_apart
 from core.compare.row_scores import SMALLEST, PairedScores
 from core.compare.types import Comparison, Item, Row, Section, Verdict, Word
@@ -100,9 +102,33 @@ def test_segments_count_who_is_right() -> None:
 @pytest.mark.parametrize("wrong", range(1, 2 * SMALLEST, 3))
 def test_a_segment_with_a_small_cell_shows_no_count(wrong: int) -> None:
     for segment in disagreement(paired(wrong, 100)):
-        shown = (segment.both_right, segment.only_baseline, segment.only_candidate, segment.both_wrong)
+        shown = cells_of(segment)
         assert not any(count is not None and 1 <= count < SMALLEST for count in shown)
         assert segment.hidden == (None in shown)
+
+
+@given(st.data())
+def test_no_small_count_is_what_is_left_of_the_totals(data: st.DataObject) -> None:
+    """Label and score cut the same rows: one cut shown whole gives the totals, from which the other is subtracted."""
+    n = data.draw(st.integers(44, 400))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    label, score = rng.integers(0, 2, n), rng.random(n)
+    wrong = data.draw(st.lists(st.floats(0, 0.6), min_size=2, max_size=2))
+    predictions = [label ^ (rng.random(n) < share * score) for share in wrong]
+    segments = disagreement(PairedScores(label, *predictions, score, None))
+    first, second = (prediction == label for prediction in predictions)
+    totals = [np.sum(kind) for kind in (first & second, first & ~second, ~first & second, ~first & ~second)]
+    for cut in ("label", "baseline score"):
+        siblings = [segment for segment in segments if segment.name.startswith(cut)]
+        shown = [segment for segment in siblings if not segment.hidden]
+        left = np.subtract(totals, np.sum([cells_of(segment) for segment in shown], axis=0))
+        if 0 < len(shown) < len(siblings):
+            assert len(siblings) - len(shown) > 1
+            assert not any(0 < count < SMALLEST for count in left)
+
+
+def cells_of(segment: Segment) -> tuple[int | None, ...]:
+    return (segment.both_right, segment.only_baseline, segment.only_candidate, segment.both_wrong)
 
 
 def test_small_segments_are_not_shown_at_all() -> None:
