@@ -32,6 +32,8 @@ from core.settings import Settings
 SERVER = "core.deploy.mlflow_server:app"
 PING_S = 2.0
 ROUTER_START_S = 5.0
+HUNG_ROUTER_S = 0.5
+"""A router that does not answer has nothing to finish."""
 # What a scoring server needs to run; no credential and no tracking URI is handed on.
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 KEPT_PREFIXES = ("OPENBLAS_", "OMP_", "MKL_")
@@ -44,11 +46,15 @@ class EmbeddedEngine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.folder = paths.run_dir(settings)
         self._memory_mb = settings.deploy.memory_mb
         self._logs = paths.state_dir(settings) / "logs"
         self._admin = self.folder / haproxy.ADMIN_SOCKET
         self._config = self.folder / "haproxy.cfg"
+
+    @property
+    def folder(self) -> Path:
+        """The 0700 folder of sockets and configuration; made again when a cleaner of temporary files took it."""
+        return paths.run_dir(self._settings)
 
     def start(self, endpoint: Endpoint, name: SlotName, version: int, artifact: Artifact) -> Process:
         """A scoring server for ``artifact``; it answers after some seconds, see :meth:`alive`."""
@@ -67,9 +73,10 @@ class EmbeddedEngine:
         }
         if log := served_files.config_for(self._settings, endpoint.key, name):
             environment[served_log.VARIABLE] = log.text()
-        return processes.spawn(
-            command, log=self.log_of(endpoint, name), environment=environment, cwd=_code_root()
-        )
+        with paths.on_disk():
+            return processes.spawn(
+                command, log=self.log_of(endpoint, name), environment=environment, cwd=_code_root()
+            )
 
     def alive(self, endpoint: Endpoint, slot: Slot) -> bool:
         """True when the process lives and its socket says the version that the slot should hold."""
@@ -142,7 +149,7 @@ class EmbeddedEngine:
         if self._config.is_file() and self._config.read_text(encoding="utf-8") == text:
             return False
         draft = self._config.with_suffix(f".{uuid.uuid4().hex[:8]}.tmp")
-        with draft.open("w", encoding="utf-8") as stream:
+        with paths.on_disk(), draft.open("w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
@@ -151,7 +158,7 @@ class EmbeddedEngine:
 
     def apply(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Write the configuration and bring the router to it: started, reloaded or told, as needed."""
-        with self._router_lock():
+        with paths.on_disk(), self._router_lock():
             before = self._listeners()
             self.write_config(endpoints)
             if not self.router_alive():
@@ -176,7 +183,9 @@ class EmbeddedEngine:
         self._admin.unlink(missing_ok=True)
 
     def _start_router(self, endpoints: tuple[Endpoint, ...]) -> None:
-        processes.stop(self._router_process())
+        processes.stop(self._router_process(), HUNG_ROUTER_S)
+        for stray in processes.with_argument(str(self._config)):
+            processes.stop(stray, HUNG_ROUTER_S)  # a worker that hangs outlives its master and keeps the port
         for endpoint in endpoints:
             _check_port_free(endpoint)
         command = [str(haproxy.binary()), "-W", "-db", "-f", str(self._config)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 LEDGER = "ledger"
 ALIAS = "alias"
+PATIENCE_S = 2.0
+"""Whoever is on call does not wait longer for a ledger that another process holds."""
+
 _RUNNING = sa.select(db.operations.c.id).where(db.operations.c.state == "running")
 _PENDING = (
     sa.select(db.outbox)
@@ -78,19 +83,35 @@ def deliver(ws: Workspace, outbox: Outbox, kind: str | None = None) -> tuple[str
     Of several moves of one alias only the newest is made: the older ones are no longer true.
     """
     messages = outbox.pending(kind)
+    ledger_answers = True
     newest = {(m.key, m.content["alias"]): m.id for m in messages if m.kind == ALIAS}
     problems = []
     for message in messages:
         if message.kind == ALIAS and newest[message.key, message.content["alias"]] != message.id:
             outbox.mark(message)
             continue
+        if message.kind == LEDGER and not ledger_answers:
+            continue
         try:
             _tell(ws, message)
             outbox.mark(message)
         except ModelDeskError as error:
+            ledger_answers = ledger_answers and message.kind != LEDGER
             outbox.mark(message, str(error))
             problems.append(f"{message.key}: {error}")
     return tuple(problems)
+
+
+def deliver_soon(ws: Workspace, outbox: Outbox) -> None:
+    """Tell the ledger, waited for PATIENCE_S; what has not arrived then, deployd or the next command tells."""
+
+    def quietly() -> None:
+        with suppress(ModelDeskError):
+            deliver(ws, outbox, LEDGER)
+
+    thread = threading.Thread(target=quietly, name="tell-ledger", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_S)
 
 
 def _tell(ws: Workspace, message: Pending) -> None:

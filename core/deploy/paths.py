@@ -7,16 +7,19 @@ import os
 import stat
 import tempfile
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.deploy.types import EndpointKey, SlotName
-from core.errors import BadSettings, Refused
+from core.errors import BadSettings, Refused, Unavailable
 from core.settings import Settings
 
 # sockaddr_un.sun_path holds 108 bytes with its end mark; "/12345678-a.sock" follows the run folder.
 SUN_PATH_LIMIT = 107
 LONGEST_NAME = 24
+RUNTIME = "/run/user/{}"
+"""Where systemd keeps a user's sockets, by the user's number."""
 
 
 def run_dir(settings: Settings) -> Path:
@@ -47,6 +50,19 @@ def state_dir(settings: Settings) -> Path:
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
     return folder
+
+
+@contextmanager
+def on_disk() -> Iterator[None]:
+    """What the disk refuses inside, in words and as Unavailable."""
+    try:
+        yield
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        raise Unavailable(
+            f"The disk does not take what is written{where}: {error.strerror or error}.",
+            "Free some space and check the folder's permissions. What serves goes on serving.",
+        ) from error
 
 
 def secret(file: Path, new: bytes) -> bytes:
@@ -81,7 +97,8 @@ def slot_socket(folder: Path, key: EndpointKey, slot: SlotName) -> Path:
 
 def _default(root: Path) -> Path:
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:10]
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime and Path(runtime).is_dir():
-        return Path(runtime) / f"modeldesk-{digest}"
+    # cron, sudo and CI runners come without the variable and must find the router that deployd started with it.
+    for runtime in (os.environ.get("XDG_RUNTIME_DIR"), RUNTIME.format(os.getuid())):
+        if runtime and Path(runtime).is_dir() and os.access(runtime, os.W_OK):
+            return Path(runtime) / f"modeldesk-{digest}"
     return Path(tempfile.gettempdir()) / f"modeldesk-{os.getuid()}-{digest}"

@@ -151,7 +151,7 @@ def _carry_out(desk: Desk, plan: RollbackPlan, actor: Actor, operation: Operatio
     traffic.keep(desk)
     message = f"v{slot.version} serves {plan.key} again."
     done = desk.journal.finish_verified(operation, message, seconds, log.take())
-    outbox.deliver(desk.ws, desk.outbox, outbox.LEDGER)
+    outbox.deliver_soon(desk.ws, desk.outbox)
     return done
 
 

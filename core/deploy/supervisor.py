@@ -68,7 +68,7 @@ class Supervisor:
         """A round whose failure is said and survived: the database may be locked, the disk full."""
         try:
             self.tick()
-        except ModelDeskError as error:
+        except (ModelDeskError, OSError) as error:
             self._say(f"will try again: {error}")
 
     def tick(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,8 +36,9 @@ def settle(desk: Desk) -> None:
 
 
 def keep(desk: Desk) -> None:
-    """Write down what a router that starts anew begins with."""
-    _until_in_line(desk, desk.engine.write_config)
+    """Write down what a router that starts anew begins with; what the disk refuses now, deployd writes later."""
+    with suppress(Unavailable):  # the switch has happened and was seen: it did not fail
+        _until_in_line(desk, desk.engine.write_config)
 
 
 def _until_in_line(desk: Desk, act: Callable[[tuple[Endpoint, ...]], object]) -> None:

@@ -161,7 +161,7 @@ def abort(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
     except ModelDeskError as error:
         desk.journal.finish(operation, OperationState.FAILED, error.what)
         raise
-    outbox.deliver(desk.ws, desk.outbox, outbox.LEDGER)
+    outbox.deliver_soon(desk.ws, desk.outbox)
     return _close(desk, trial, TrialState.ABORTED, reason, actor)
 
 

@@ -221,15 +221,18 @@ def test_a_split_is_by_weight_and_sticks_to_the_unit(desk: Desk) -> None:
 def test_what_callers_ask_is_logged_and_what_the_desk_asks_is_not(place: Embedded | Ray, desk: Desk) -> None:
     # A caller who says that it is the desk is logged all the same.
     told = {"X-Request-Id": "case-7", "X-Assign": "ward-3", "X-Model-Desk": "check"}
-    assert caller(place, desk, example(desk), told).headers["x-request-id"] == "case-7"
+    answer = caller(place, desk, example(desk), told)
+    assert answer.headers["x-request-id"] == "case-7"
     desk.engine.ask(desk.store.endpoint(KEY), example(desk), 20)
     wait_until(lambda: len(logged(desk)) >= 3, 60)
     rows = logged(desk)
     assert sorted(rows["request_id"]) == ["case-7#0", "case-7#1", "case-7#2"]
-    assert set(rows["model_version"]) == {"2"} and "ward-3" not in set(rows["assigned"])
+    assert set(rows["model_version"]) == {answer.headers["x-model-version"]}
+    assert "ward-3" not in set(rows["assigned"])
     assert rows["score"].between(0, 1).all() and (rows["latency_ms"] > 0).all()
     seen = [request for request in desk.engine.recent() if request.status == 200 and request.milliseconds > 0]
-    assert seen[-1].server == desk.store.endpoint(KEY).live and time.time() - seen[-1].at < 120
+    # On a machine that is too busy to answer the router's checks the other version may have stood in meanwhile.
+    assert max(r.at for r in seen if r.server == desk.store.endpoint(KEY).live) > time.time() - 120
 
 
 def test_a_trial_shares_the_traffic_is_judged_by_it_and_finishes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
@@ -24,7 +25,17 @@ import time_machine
 
 from core.access import local_actor
 from core.attention import overview
-from core.deploy import database, gates, processes, release, supervisor, trials
+from core.deploy import (
+    database,
+    embedded,
+    gates,
+    haproxy_runtime,
+    outbox,
+    processes,
+    release,
+    supervisor,
+    trials,
+)
 from core.deploy.observe import observe
 from core.deploy.serialization import Findings
 from core.deploy.supervisor import Supervisor
@@ -121,6 +132,8 @@ def test_the_live_model_dies_and_the_previous_one_answers_within_a_second(ws: Wo
 
 def test_the_live_model_hangs_and_is_started_again(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "HANGS_S", 0.5)
+    monkeypatch.setattr(embedded, "PING_S", 0.3)
+    monkeypatch.setattr(processes.stop, "__defaults__", (0.3,))
     victim = ws.deployments.store.endpoint(KEY).slot_of(2).process
     deployd = until_served(ws, 2)
     os.kill(victim.pid, signal.SIGSTOP)
@@ -143,6 +156,52 @@ def test_the_router_dies_and_comes_back_with_its_weights(ws: Workspace) -> None:
     until_served(ws, 2, said)
     assert "the router is down: starting it from the recorded state" in said
     assert observe(ws)[0].traffic == {2: 1.0}
+
+
+def test_a_router_that_hangs_is_replaced_by_a_rollback(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker outlives the master and keeps the port."""
+    monkeypatch.setattr(haproxy_runtime.command, "__defaults__", (0.3,))
+    os.kill(haproxy_runtime.pid(ws.deployments.engine._admin), signal.SIGSTOP)
+    assert go_back(ws).verified and says(ws) == 1
+
+
+def test_a_cleaner_of_temporary_files_took_the_run_folder(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sockets, configuration and lock are gone while everything runs; the same deployd brings all of it back."""
+    monkeypatch.setattr(supervisor, "HANGS_S", 0.5)
+    deployd = until_served(ws, 2)
+    shutil.rmtree(ws.deployments.engine.folder)
+    assert says(ws) is None
+
+    def served() -> bool:
+        deployd.safe_tick()
+        return says(ws) == 2 and observe(ws)[0].previous_warm
+
+    wait_until(served)
+    assert observe(ws)[0].traffic == {2: 1.0}
+
+
+def test_a_model_that_dies_at_each_start_is_started_ever_less_often(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.2)
+    monkeypatch.setattr(embedded, "SERVER", "tests.cheap_server:no_such_name")
+    victim, said = ws.deployments.store.endpoint(KEY).slot_of(2).process, []
+    deployd, begin = Supervisor(ws.deployments, said.append), time.monotonic()
+    os.kill(victim.pid, signal.SIGKILL)
+
+    def starts() -> int:
+        deployd.safe_tick()
+        assert says(ws) == 1, "the way back answers all the while"
+        return sum("had died: started again" in line for line in said)
+
+    wait_until(lambda: starts() == 4)
+    assert time.monotonic() - begin > 0.2 + 0.4 + 0.8
+    monkeypatch.setattr(embedded, "SERVER", "tests.cheap_server:app")
+    until_served(ws, 2)
 
 
 def test_a_rollback_starts_a_dead_router_itself(ws: Workspace) -> None:
@@ -252,6 +311,21 @@ def test_a_locked_database_delays_a_rollback_and_changes_nothing(
     assert go_back(own).verified and says(ws) == 1
 
 
+def test_a_locked_ledger_does_not_hold_up_a_rollback(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is on call waited for a minute after the traffic had moved."""
+    monkeypatch.setattr(outbox, "PATIENCE_S", 0.1)
+    own = open_workspace(ws.root)
+    with sqlite3.connect(ws.root / "ledger.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert go_back(own).verified and says(ws) == 1
+        waiting = own.deployments.outbox.pending(outbox.LEDGER)
+        assert {message.attempts for message in waiting} == {0}, "it was not waited for until it failed"
+        other.execute("ROLLBACK")
+    other.close()
+    outbox.deliver(own, own.deployments.outbox, outbox.LEDGER)
+    assert ws.ledger.state().freeze(MODEL, "production")
+
+
 def test_a_full_disk_refuses_and_what_serves_goes_on(ws: Workspace) -> None:
     """A process that may not write a byte more, as on a full disk; the next one that may goes back."""
     read, write = os.pipe()
@@ -272,6 +346,29 @@ def test_a_full_disk_refuses_and_what_serves_goes_on(ws: Workspace) -> None:
     assert text.startswith("Unavailable: The deployment database did not answer")
     assert says(ws) == 2
     assert go_back(ws).verified and says(ws) == 1
+
+
+def test_deployd_outlives_a_full_disk(ws: Workspace) -> None:
+    """It ended with a traceback, when the router needed it most."""
+    router = ws.deployments.engine._router_process()
+    os.kill(router.pid, signal.SIGKILL)
+    wait_until(lambda: not processes.alive(router))
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            said: list[str] = []
+            Supervisor(open_workspace(ws.root).deployments, said.append).safe_tick()
+            os.write(write, said[-1].encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    os.waitpid(pid, 0)
+    with os.fdopen(read) as said_last:
+        assert "will try again: The disk does not take what is written" in said_last.read()
+    until_served(ws, 2)
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-2), timedelta(days=2)], ids=["back", "forward"])
@@ -373,8 +470,6 @@ def test_what_deployd_read_earlier_does_not_undo_a_rollback(
 
 def test_an_untold_freeze_binds_all_the_same(ws: Workspace) -> None:
     """The ledger could not be written when the rollback ended; the next deployment tells it first."""
-    from core.deploy import outbox
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(outbox, "deliver", lambda *args: ())
         go_back(ws)

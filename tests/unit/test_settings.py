@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from core.deploy import paths
 from core.errors import BadSettings
-from core.settings import load_settings
+from core.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +86,17 @@ def test_broken_toml_is_a_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "modeldesk.toml").write_bytes(content)
     with pytest.raises(BadSettings, match=r"modeldesk\.toml"):
         load_settings(tmp_path)
+
+
+def test_the_run_folder_is_the_same_without_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """cron, sudo and CI runners have no XDG_RUNTIME_DIR: they would have started a second router."""
+    with TemporaryDirectory() as short:  # a socket's path may have 107 bytes
+        own = Path(short) / str(os.getuid())
+        own.mkdir()
+        monkeypatch.setattr(paths, "RUNTIME", f"{short}/{{}}")
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(own))
+        with_login = paths.run_dir(Settings(root=tmp_path))
+        monkeypatch.setenv("XDG_RUNTIME_DIR", f"{short}/of-somebody-else")
+        other = paths.run_dir(Settings(root=tmp_path))
+        monkeypatch.delenv("XDG_RUNTIME_DIR")
+        assert paths.run_dir(Settings(root=tmp_path)) == other == with_login and with_login.parent == own
