@@ -44,7 +44,6 @@ class RayEngine:
     name = "ray"
 
     def __init__(self, settings: Settings) -> None:
-        self.folder = paths.run_dir(settings)
         self._settings = settings
         self._where = settings.deploy.ray
 
@@ -223,7 +222,7 @@ class RayEngine:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        with (self.folder / "ray.lock").open("w") as stream:
+        with (paths.run_dir(self._settings) / "ray.lock").open("w") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 

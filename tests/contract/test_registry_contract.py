@@ -5,15 +5,19 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from core.errors import BadInput, BadSettings, Conflict, NotFound, Refused, Unavailable
+from core.registry import mlflow_rest
+from core.registry.mlflow_rest import RestRegistry
 from core.registry.types import AliasMove
 from core.settings import MlflowSection, Settings
 from core.workspace import Workspace
 from tests.contract.experiments_store import mlflow_server
+from tests.deploy_workspace import wait_until
 from tests.model_store import ModelStore, new_model_store
 
 ODD = "ward '7' \"🫀\" 100%"
@@ -171,6 +175,32 @@ def test_a_server_that_never_answers_is_said_within_seconds(tmp_path):
         with pytest.raises(Unavailable, match="does not answer"):
             workspace(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path).registry.models()
     assert time.monotonic() - started < 5
+
+
+def test_a_server_that_is_silent_is_waited_for_once_and_asked_again_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The Deploy page asks it three times: the proof of a rollback that took 25 ms stood there 12 s later."""
+    asked = 0
+
+    def ask() -> int:
+        nonlocal asked
+        with pytest.raises(Unavailable, match="does not answer"):
+            registry.models()
+        with suppress(BlockingIOError):
+            silent.accept()[0].close()
+            asked += 1
+        return asked
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        silent.setblocking(False)
+        registry = RestRegistry(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.1)
+        assert [ask() for _ in range(5)] == [1] * 5
+        monkeypatch.setattr(mlflow_rest, "SILENT_FOR_S", 0.0)
+        registry._silence = (time.monotonic() + 0.1, "ReadTimeout")
+        wait_until(lambda: ask() == 2)
 
 
 @pytest.mark.parametrize(("uri", "error"), [(None, "No MLflow store"), ("./mlruns", "neither a database")])
