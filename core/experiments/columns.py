@@ -60,8 +60,8 @@ def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
 
 
-def metric_values(values: pa.ChunkedArray, is_nan: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Stored metric values as they were logged: NaN by its flag, infinities from the largest double."""
+def metric_values(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Stored metric values as they were logged: NaN where null is stored, infinities from the largest double."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -69,13 +69,12 @@ def metric_values(values: pa.ChunkedArray, is_nan: pa.ChunkedArray) -> pa.Chunke
     infinite = pc.greater_equal(pc.abs(values), MLFLOW_INFINITY)
     if pc.any(infinite).as_py():
         values = pc.if_else(infinite, pc.multiply(values, float("inf")), values)
-    flags = pc.cast(is_nan, pa.bool_())
-    return pc.if_else(flags, float("nan"), values) if pc.any(flags).as_py() else values
+    return pc.fill_null(values, float("nan"))
 
 
-def metric_value(value: float, is_nan: bool) -> float:
+def metric_value(value: float | None) -> float:
     """One stored metric value as it was logged; see :func:`metric_values`."""
-    if is_nan:
+    if value is None:
         return math.nan
     return math.copysign(math.inf, value) if abs(value) >= MLFLOW_INFINITY else float(value)
 
@@ -122,4 +121,6 @@ def as_array(column: Any) -> Any:
     """A chunked column as one array; an array as it is."""
     import pyarrow as pa
 
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -1,34 +1,27 @@
 """A read-only connection to MLflow's own database that answers in Arrow columns: SQLite, PostgreSQL, MySQL.
 
-Each call opens its own connection: that costs about a millisecond and no read lock outlives the read.
+Each call is a transaction of its own: no read lock outlives the read.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from core.errors import BadInput, Unavailable
-from core.experiments.mlflow_schema import check_revision
-from core.postgres import patient
+from core.experiments.mlflow_schema import check_revision, no_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 LOCK_WAIT_MS = 3000
 CONNECT_SECONDS = 4
-
-
-_OPENING = threading.Lock()
-"""ADBC's handles may be used by several threads, one after the other."""
 
 
 class Session(Protocol):
@@ -42,6 +35,10 @@ class Session(Protocol):
         """The same as plain rows: few of them cost less than loading Arrow, and pandas with it."""
         return self.fetch(sql, values).to_pylist()
 
+    def among(self, run_ids: pa.ChunkedArray) -> str | None:
+        """A condition that holds for these runs alone; None where naming them one by one gains nothing."""
+        return None
+
 
 class Database(Protocol):
     """A store that can be read directly."""
@@ -50,21 +47,26 @@ class Database(Protocol):
         """A context manager around a Session; foreign errors become Unavailable."""
         ...
 
-    def stamp(self) -> str:
-        """A text that changes whenever anything in the store may have changed; cheap."""
+    def stamp(self, session: Session) -> str:
+        """A text that changes whenever anything in the store may have changed; cheap.
+
+        To be taken before the session reads anything else: what is then read is as new or newer.
+        """
         ...
 
 
 def open_database(uri: str) -> Database:
     """The database of a tracking URI, its schema checked. Raises BadInput and Unavailable."""
     database = _named(uri)
-    require_known_schema(database)
+    with database.session() as session:
+        require_known_schema(session, str(database))
     return database
 
 
-def require_known_schema(database: Database) -> None:
-    """Raise Unavailable unless we know the store's schema; somebody may migrate it while we are running."""
-    check_revision(_revision(database), str(database))
+def require_known_schema(session: Session, where: str) -> None:
+    """Raise Unavailable unless we know the schema of the store ``where``; somebody may migrate it while we run."""
+    found = session.rows("SELECT version_num FROM alembic_version")
+    check_revision(found[0]["version_num"] if found else None, where)
 
 
 def is_database(uri: str) -> bool:
@@ -76,6 +78,8 @@ def _named(uri: str) -> Database:
     if match := re.match(r"sqlite(\+\w+)?:///([^?]+)", uri):
         return SqliteFile(Path(match[2]))
     if match := re.match(r"postgres(?:ql)?(?:\+\w+)?://(.*)", uri):
+        from core.experiments.mlflow_postgres import PostgresServer
+
         return PostgresServer(f"postgresql://{match[1]}")
     if re.match(r"mysql(?:\+\w+)?://", uri):
         from core.experiments.mlflow_mysql import MysqlServer
@@ -86,17 +90,6 @@ def _named(uri: str) -> Database:
         f"A '{kind}' store cannot be read directly: only SQLite, PostgreSQL and MySQL can.",
         "Start `mlflow server --backend-store-uri ...` on it and use the server's http address.",
     )
-
-
-def _revision(database: Database) -> str | None:
-    try:
-        with database.session() as session:
-            found = session.rows("SELECT version_num FROM alembic_version")
-    except Unavailable as error:
-        if re.search(r"no such table|alembic_version.* (does not|doesn't) exist", str(error.__cause__)):
-            return None
-        raise
-    return found[0]["version_num"] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,49 +146,11 @@ class SqliteFile:
                 f"{self} does not exist.", "Check the tracking URI; nothing was created in its place."
             )
 
-    def stamp(self) -> str:
+    def stamp(self, session: Session) -> str:
         """Time and size of the file and of its write-ahead log."""
         files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
         stats = [file.stat() for file in files if file.exists()]
         return str([(stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats])
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresServer:
-    """A PostgreSQL database; every read is one REPEATABLE READ, READ ONLY transaction."""
-
-    uri: str
-
-    def __str__(self) -> str:
-        return f"The PostgreSQL store {re.sub(r'//[^@/]*@', '//', self.uri).split('?')[0]}"
-
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """A read-only transaction that sees one state of the database."""
-        import adbc_driver_manager
-
-        try:
-            with _OPENING:
-                opened = _postgres(patient(self.uri)).adbc_clone()
-            with opened as connection:
-                session = _AdbcSession(connection)
-                session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                yield session
-        except adbc_driver_manager.Error as error:
-            raise Unavailable(*explained(str(self), error)) from error
-
-    def stamp(self) -> str:
-        """The snapshot of running transactions: any commit changes it."""
-        with self.session() as session:
-            return session.rows("SELECT CAST(pg_current_snapshot() AS text) AS seen")[0]["seen"]
-
-
-@lru_cache(maxsize=8)
-def _postgres(uri: str) -> Any:
-    """A connection that others are cloned from: only the first one costs the driver a read of all types (40 ms)."""
-    import adbc_driver_postgresql.dbapi
-
-    return adbc_driver_postgresql.dbapi.connect(uri)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,25 +182,6 @@ class _BareSession(Session):
             return pa.RecordBatchReader._import_from_c(handle.address).read_all()
 
 
-@dataclass(frozen=True, slots=True)
-class _AdbcSession(Session):
-    connection: Any
-
-    def fetch(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
-        with self.connection.cursor() as cursor:
-            cursor.execute(self._marked(sql), parameters=tuple(values) or None)
-            return cursor.fetch_arrow_table()
-
-    def execute(self, sql: str) -> None:
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql)
-
-    @staticmethod
-    def _marked(sql: str) -> str:
-        parts = sql.split("?")
-        return "".join(f"{part}${number}" for number, part in enumerate(parts[:-1], 1)) + parts[-1]
-
-
 def as_columns(cursor: Any) -> pa.Table:
     """All rows of a DB-API cursor, column by column."""
     import pyarrow as pa
@@ -274,6 +210,8 @@ def explained(where: str, error: Exception) -> tuple[str, str]:
     if "not a database" in text or "malformed" in text:
         return f"{where} is no SQLite database or is damaged.", "Check the tracking URI."
     if re.search(r"no such (table|column)|doesn't exist|does not exist", text):
+        if "alembic_version" in text:
+            return no_schema(where)
         return (
             f"{where} changed or lacks a table while it was read.",
             "Try again; then check the tracking URI.",

@@ -60,7 +60,7 @@ class MysqlServer:
         except pymysql.MySQLError as error:
             raise Unavailable(*explained(str(self), error)) from error
 
-    def stamp(self) -> str:
+    def stamp(self, session: Session) -> str:
         """A text that changes every ten seconds: MySQL has no cheap sign that something was committed."""
         return str(time.monotonic() // FRESH_SECONDS)
 

@@ -26,7 +26,7 @@ FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id
 LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid AND t.name = 'mlflow.data.context'
 WHERE i.destination_type = 'RUN' AND i.source_type = 'DATASET'"""
 _LONG = {
-    "metrics": 'SELECT run_uuid, "key", value, is_nan FROM latest_metrics',
+    "metrics": 'SELECT run_uuid, "key", CASE WHEN is_nan THEN NULL ELSE value END AS value FROM latest_metrics',
     "params": 'SELECT run_uuid, "key", value FROM params',
     "tags": """SELECT run_uuid, "key", coalesce(value, '') AS value FROM tags""",
 }
@@ -38,7 +38,6 @@ class Scope:
 
     runs: str
     owner: str | None
-    values: tuple[object, ...] = ()
 
 
 def scope_of(experiment_id: str | None, lifecycle: Lifecycle) -> Scope:
@@ -55,14 +54,16 @@ def scope_of(experiment_id: str | None, lifecycle: Lifecycle) -> Scope:
 def read_runs(session: Session, scope: Scope) -> RunTable:
     """The runs of the scope with all their columns."""
     as_of = datetime.now(UTC)
-    found = session.fetch(_RUNS + scope.runs, scope.values)
+    found = session.fetch(_RUNS + scope.runs)
     frame = columns.attributes({name: found[name] for name in found.column_names})
-    datasets = session.fetch(
-        _DATASETS + (f" AND i.destination_id {scope.owner}" if scope.owner else ""), scope.values
-    )
+    owner = scope.owner and (session.among(frame["run_id"]) or scope.owner)
+    datasets = session.fetch(_DATASETS + (f" AND i.destination_id {owner}" if owner else ""))
     return RunTable(
         attributes=frame,
-        **{name: _wide(session, name, scope, frame["run_id"]) for name in _LONG},
+        **{
+            name: _wide(name, session.fetch(f"{sql} WHERE run_uuid {owner}" if owner else sql), frame)
+            for name, sql in _LONG.items()
+        },
         datasets=datasets.cast(columns.dataset_schema()),
         total=frame.num_rows,
         source="direct",
@@ -78,7 +79,7 @@ def read_run(session: Session, run_id: str) -> Run | None:
     row = found[0]
     start, end = (row.pop(name) for name in ("start_time", "end_time"))
     told = {name: session.rows(f"{sql} WHERE run_uuid = ?", (run_id,)) for name, sql in _LONG.items()}
-    metrics = {item["key"]: columns.metric_value(item["value"], item["is_nan"]) for item in told["metrics"]}
+    metrics = {item["key"]: columns.metric_value(item["value"]) for item in told["metrics"]}
     return Run(
         **row | {"experiment_id": str(row["experiment_id"])},
         **times(start, end),
@@ -94,15 +95,12 @@ def read_run(session: Session, run_id: str) -> Run | None:
 def count_runs(session: Session, scope: Scope) -> int:
     """How many runs the scope covers."""
     joined = "FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id"
-    return session.rows(f"SELECT count(*) AS n {joined}{scope.runs}", scope.values)[0]["n"]
+    return session.rows(f"SELECT count(*) AS n {joined}{scope.runs}")[0]["n"]
 
 
-def _wide(session: Session, name: str, scope: Scope, run_ids: pa.ChunkedArray) -> pa.Table:
-    rows = session.fetch(
-        _LONG[name] + (f" WHERE run_uuid {scope.owner}" if scope.owner else ""), scope.values
-    )
+def _wide(name: str, rows: pa.Table, frame: pa.Table) -> pa.Table:
     if name == "metrics":
-        values = columns.metric_values(rows["value"], rows["is_nan"])
+        values = columns.metric_values(rows["value"])
     else:
         values = columns.text(rows["value"])
-    return columns.pivot(run_ids, columns.text(rows["run_uuid"]), columns.text(rows["key"]), values)
+    return columns.pivot(frame["run_id"], columns.text(rows["run_uuid"]), columns.text(rows["key"]), values)

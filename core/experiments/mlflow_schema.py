@@ -37,10 +37,7 @@ KNOWN_REVISIONS: dict[str, tuple[str, ...]] = {
 def check_revision(revision: str | None, where: str) -> None:
     """Raise Unavailable unless ``revision`` (of the store ``where``) is one that we can read."""
     if revision is None:
-        raise Unavailable(
-            f"{where} holds no MLflow schema (no alembic_version).",
-            "Check the tracking URI: it should name the database that `mlflow server` was started with.",
-        )
+        raise Unavailable(*no_schema(where))
     if any(revision in revisions for revisions in KNOWN_REVISIONS.values()):
         return
     oldest, newest = next(iter(KNOWN_REVISIONS)).split(" ")[0], tuple(KNOWN_REVISIONS)[-1]
@@ -49,4 +46,12 @@ def check_revision(revision: str | None, where: str) -> None:
         "that can be read directly.",
         "If it is older, back it up and run `mlflow db upgrade`; if it is newer, start its own `mlflow server` "
         "and set the tracking URI to that server's http address.",
+    )
+
+
+def no_schema(where: str) -> tuple[str, str]:
+    """That the database ``where`` is none of MLflow's, and the way out."""
+    return (
+        f"{where} holds no MLflow schema (no alembic_version).",
+        "Check the tracking URI: it should name the database that `mlflow server` was started with.",
     )

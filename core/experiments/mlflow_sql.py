@@ -13,7 +13,13 @@ from core.errors import NotFound
 from core.experiments import columns
 from core.experiments.histories import histories_from
 from core.experiments.mlflow_bulk import BULK_RUNS, read_elsewhere
-from core.experiments.mlflow_database import Database, SqliteFile, open_database, require_known_schema
+from core.experiments.mlflow_database import (
+    Database,
+    Session,
+    SqliteFile,
+    open_database,
+    require_known_schema,
+)
 from core.experiments.mlflow_rows import count_runs, read_run, read_runs, scope_of
 from core.experiments.search import Extremes, newest_first, select
 from core.experiments.types import Experiment, History, Keys, Lifecycle, Run, RunTable, utc
@@ -35,33 +41,16 @@ class DirectReader:
         self._directions = dict(directions or {})
         self._tables: OrderedDict[tuple[str | None, str], tuple[str, RunTable]] = OrderedDict()
         self._experiments: tuple[str, tuple[Experiment, ...]] = ("", ())
+        self._checked = ""
         self._lock = threading.Lock()
 
     def experiments(self) -> tuple[Experiment, ...]:
         """Active experiments by name, each with its number of active runs; kept until the store changes."""
-        stamp, kept = self._database.stamp(), self._experiments
-        if kept[0] != stamp:
-            self._experiments = kept = (stamp, self._read_experiments())
-        return kept[1]
-
-    def _read_experiments(self) -> tuple[Experiment, ...]:
         with self._database.session() as session:
-            found = session.rows(
-                "SELECT e.experiment_id, e.name, count(r.run_uuid) AS runs, "
-                "coalesce(max(r.start_time), e.last_update_time, -1) AS seen FROM experiments e "
-                "LEFT JOIN runs r ON r.experiment_id = e.experiment_id AND r.lifecycle_stage = 'active' "
-                "WHERE e.lifecycle_stage = 'active' "
-                "GROUP BY e.experiment_id, e.name, e.last_update_time ORDER BY e.name"
-            )
-        return tuple(
-            Experiment(
-                experiment_id=str(row["experiment_id"]),
-                name=row["name"],
-                runs=row["runs"],
-                last_update=utc(row["seen"]) if row["seen"] >= 0 else None,
-            )
-            for row in found
-        )
+            stamp, kept = self._database.stamp(session), self._experiments
+            if kept[0] != stamp:
+                self._experiments = kept = (stamp, _read_experiments(session))
+        return kept[1]
 
     def search(
         self,
@@ -75,8 +64,7 @@ class DirectReader:
         at_once: bool = False,
     ) -> RunTable:
         """The matching runs; see RunReader. A database gives all of them at once anyway."""
-        experiment_id = self._experiment_id(experiment)
-        table = self._table(experiment_id, lifecycle)
+        table = self._table(experiment, lifecycle)
         return select(table, filter, order_by, limit, Extremes(self._extremes, self._directions), keys)
 
     def run(self, run_id: str) -> Run:
@@ -101,7 +89,7 @@ class DirectReader:
                 f"FROM metrics WHERE run_uuid IN ({marks}) AND \"key\" || '' = ?",
                 (*run_ids, metric),
             )
-        values = columns.metric_values(rows["value"], rows["value"].is_null())
+        values = columns.metric_values(rows["value"])
         return histories_from(
             run_ids, metric, rows["run_uuid"], rows["step"], values, rows["timestamp"], max_points
         )
@@ -112,42 +100,32 @@ class DirectReader:
             self._tables.clear()
             self._experiments = ("", ())
 
-    def _experiment_id(self, experiment: str | None) -> str | None:
-        if experiment is None:
-            return None
+    def _table(self, experiment: str | None, lifecycle: Lifecycle) -> RunTable:
         with self._database.session() as session:
-            found = session.rows(
-                "SELECT experiment_id FROM experiments WHERE name = ? "
-                "OR experiment_id || '' = ? ORDER BY CASE WHEN name = ? THEN 0 ELSE 1 END",
-                (experiment,) * 3,
-            )
-        if not found:
-            raise NotFound(
-                f"There is no experiment {experiment!r}.", "Leave it out to search all experiments."
-            )
-        return str(found[0]["experiment_id"])
-
-    def _table(self, experiment_id: str | None, lifecycle: Lifecycle) -> RunTable:
-        key, stamp = (experiment_id, lifecycle), self._database.stamp()
-        with self._lock:
-            kept = self._tables.get(key)
-        if kept and kept[0] == stamp:
-            return replace(kept[1], as_of=datetime.now(UTC))
-        require_known_schema(self._database)
-        table = newest_first(self._read(experiment_id, lifecycle))
+            stamp = self._database.stamp(session)
+            if stamp != self._checked:
+                require_known_schema(session, str(self._database))
+                self._checked = stamp
+            experiment_id = None if experiment is None else _experiment_id(session, experiment)
+            key = (experiment_id, lifecycle)
+            with self._lock:
+                kept = self._tables.get(key)
+            if kept and kept[0] == stamp:
+                return replace(kept[1], as_of=datetime.now(UTC))
+            scope = scope_of(experiment_id, lifecycle)
+            few = not isinstance(self._database, SqliteFile) or count_runs(session, scope) <= BULK_RUNS
+            table = read_runs(session, scope) if few else None
+        if (
+            table is None
+        ):  # with our own read open, a writer that waits for it would keep the other process out
+            table = read_elsewhere(self._database.path, experiment_id, lifecycle)
+        table = newest_first(table)
         with self._lock:
             self._tables[key] = (stamp, table)
             self._tables.move_to_end(key)
             while len(self._tables) > _KEPT_TABLES:
                 self._tables.popitem(last=False)
         return table
-
-    def _read(self, experiment_id: str | None, lifecycle: Lifecycle) -> RunTable:
-        scope = scope_of(experiment_id, lifecycle)
-        with self._database.session() as session:
-            if not isinstance(self._database, SqliteFile) or count_runs(session, scope) <= BULK_RUNS:
-                return read_runs(session, scope)
-        return read_elsewhere(self._database.path, experiment_id, lifecycle)
 
     def _extremes(self, metric: str, run_ids: pa.Array) -> pa.Table:
         import pyarrow as pa
@@ -158,6 +136,35 @@ class DirectReader:
                 'WHERE "key" = ? AND NOT is_nan GROUP BY run_uuid',
                 (metric,),
             )
-        never = pa.nulls(rows.num_rows, pa.bool_()).fill_null(False)
-        sides = {side: columns.metric_values(rows[side], never) for side in ("low", "high")}
+        sides = {side: columns.metric_values(rows[side]) for side in ("low", "high")}
         return pa.table({"run_id": columns.text(rows["run_id"]), **sides})
+
+
+def _read_experiments(session: Session) -> tuple[Experiment, ...]:
+    found = session.rows(
+        "SELECT e.experiment_id, e.name, count(r.run_uuid) AS runs, "
+        "coalesce(max(r.start_time), e.last_update_time, -1) AS seen FROM experiments e "
+        "LEFT JOIN runs r ON r.experiment_id = e.experiment_id AND r.lifecycle_stage = 'active' "
+        "WHERE e.lifecycle_stage = 'active' "
+        "GROUP BY e.experiment_id, e.name, e.last_update_time ORDER BY e.name"
+    )
+    return tuple(
+        Experiment(
+            experiment_id=str(row["experiment_id"]),
+            name=row["name"],
+            runs=row["runs"],
+            last_update=utc(row["seen"]) if row["seen"] >= 0 else None,
+        )
+        for row in found
+    )
+
+
+def _experiment_id(session: Session, experiment: str) -> str:
+    found = session.rows(
+        "SELECT experiment_id FROM experiments WHERE name = ? "
+        "OR experiment_id || '' = ? ORDER BY CASE WHEN name = ? THEN 0 ELSE 1 END",
+        (experiment,) * 3,
+    )
+    if not found:
+        raise NotFound(f"There is no experiment {experiment!r}.", "Leave it out to search all experiments.")
+    return str(found[0]["experiment_id"])

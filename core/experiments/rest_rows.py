@@ -58,7 +58,7 @@ def one_run(found: Mapping[str, Any], experiment: str) -> Run:
         lifecycle_stage=info.get("lifecycle_stage") or "active",
         artifact_uri=info.get("artifact_uri") or "",
         **times(start, end),
-        metrics=_pairs(data.get("metrics", ()), lambda value: columns.metric_value(_number(value), False)),
+        metrics=_pairs(data.get("metrics", ()), lambda value: columns.metric_value(_number(value))),
         params=_pairs(data.get("params", ()), lambda value: value or ""),
         tags=_pairs(data.get("tags", ()), lambda value: value or ""),
         datasets=datasets_of(datasets),
@@ -152,6 +152,4 @@ def _metric_array(values: list[Any]) -> pa.Array:
     """Values as logged."""
     import pyarrow as pa
 
-    numbers = [_number(value) for value in values]
-    array = pa.chunked_array([pa.array(numbers, pa.float64())])
-    return columns.metric_values(array, pa.chunked_array([pa.repeat(False, len(numbers))]))
+    return columns.metric_values(pa.array([_number(value) for value in values], pa.float64()))

@@ -1,0 +1,128 @@
+"""MLflow's database in PostgreSQL, read by ADBC."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from core.errors import Unavailable
+from core.experiments.mlflow_database import Session, explained
+from core.postgres import patient
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_NAMED = 10_000
+"""Runs that are named one by one; of more, reading whole tables is as quick."""
+_PLAIN_ID = re.compile(r"[0-9A-Za-z_-]+")
+_OPENING = threading.Lock()
+"""ADBC's handles may be used by several threads, one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A PostgreSQL database; every read is one REPEATABLE READ, READ ONLY transaction."""
+
+    uri: str
+
+    def __str__(self) -> str:
+        return f"The PostgreSQL store {re.sub(r'//[^@/]*@', '//', self.uri).split('?')[0]}"
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A read-only transaction that sees one state of the database."""
+        import adbc_driver_manager
+
+        try:
+            with _transaction(patient(self.uri)) as connection:
+                yield _AdbcSession(connection)
+        except adbc_driver_manager.Error as error:
+            raise Unavailable(*explained(str(self), error)) from error
+
+    def stamp(self, session: Session) -> str:
+        """The snapshot of running transactions: any commit changes it."""
+        return session.rows("SELECT CAST(pg_current_snapshot() AS text) AS seen")[0]["seen"]
+
+
+@dataclass(frozen=True, slots=True)
+class _AdbcSession(Session):
+    connection: Any
+
+    def fetch(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
+        with self.connection.cursor() as cursor:
+            cursor.execute(_marked(sql), parameters=tuple(values) or None)
+            return cursor.fetch_arrow_table()
+
+    def among(self, run_ids: pa.ChunkedArray) -> str | None:
+        """Their ids as one list: else PostgreSQL reads the rows of all experiments to find those of a small one.
+
+        Written out, since the driver streams only the answers to queries without values.
+        """
+        ids = run_ids.to_pylist() if len(run_ids) <= MOST_NAMED else []
+        if not ids or not all(map(_PLAIN_ID.fullmatch, ids)):
+            return None
+        return f"= ANY('{{{','.join(ids)}}}'::varchar[])"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A connection that stays open: a new server process costs more than the rows of a small experiment."""
+
+    connection: Any
+    in_use: threading.Lock = field(default_factory=threading.Lock)
+
+
+@lru_cache(maxsize=8)
+def _kept(uri: str) -> _Kept:
+    import adbc_driver_postgresql.dbapi
+
+    return _Kept(adbc_driver_postgresql.dbapi.connect(uri))
+
+
+@contextmanager
+def _transaction(uri: str) -> Iterator[Any]:
+    """A connection in a new transaction: the kept one, or while that is in use one cloned from it."""
+    import adbc_driver_manager
+
+    with _OPENING:
+        kept = _kept(uri)
+    if kept.in_use.acquire(blocking=False):
+        try:
+            if _begins(kept.connection):
+                yield kept.connection
+                return
+        finally:
+            with suppress(adbc_driver_manager.Error):  # what went wrong is raised already
+                kept.connection.rollback()
+            kept.in_use.release()
+        _kept.cache_clear()  # the server has ended it since
+    with _OPENING:
+        opened = _kept(uri).connection.adbc_clone()
+    with opened:
+        _begin(opened)
+        yield opened
+
+
+def _begins(connection: Any) -> bool:
+    import adbc_driver_manager
+
+    try:
+        _begin(connection)
+    except adbc_driver_manager.Error:
+        return False
+    return True
+
+
+def _begin(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def _marked(sql: str) -> str:
+    parts = sql.split("?")
+    return "".join(f"{part}${number}" for number, part in enumerate(parts[:-1], 1)) + parts[-1]
