@@ -31,7 +31,7 @@ class MlflowSection(_Section):
 
     tracking_uri: str | None = None
     registry_uri: str | None = None
-    timeout_s: float = Field(4.0, gt=0, description="seconds before a silent server counts as down")
+    timeout_s: float = Field(3.5, gt=0, description="seconds before a silent server counts as down")
     webhook_secret_variable: str | None = Field(
         None, description="environment variable with the secret of MLflow's webhooks"
     )

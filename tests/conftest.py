@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from core import outages
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -23,9 +25,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def no_ambient_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow's own set_tracking_uri leaves this variable behind; the next test must not find it."""
+    """MLflow's own set_tracking_uri leaves this variable behind; the next test must not find it.
+
+    Nor that a server was silent: the next test's may be given the same port.
+    """
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(outages, "_down", {})
 
 
 @pytest.fixture(scope="session")

@@ -120,12 +120,15 @@ def access(
     from core.audit.access_review import access_review
     from core.workspace import open_workspace
 
-    facts = [row.as_dict() for row in access_review(open_workspace(workspace), datetime.now(UTC), model)]
+    ws = open_workspace(workspace)
+    facts = [row.as_dict() for row in access_review(ws, datetime.now(UTC), model)]
     if output is Output.JSON:
         print_json({"access": facts})
-        return
-    columns = list(facts[0]) if facts else ["model", "environment", "person"]
-    print_table(columns, [list(fact.values()) for fact in facts], output)
+    else:
+        columns = list(facts[0]) if facts else ["model", "environment", "person"]
+        print_table(columns, [list(fact.values()) for fact in facts], output)
+    # Where MLflow does not answer, models that the ledger never saw are missing above: that is no success.
+    ws.registry.models()
 
 
 @app.command()

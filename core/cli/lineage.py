@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,10 +20,14 @@ from core.cli.options import (
     print_json,
     print_table,
 )
+from core.errors import ExitCode, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
+    from core.lineage.difference import Difference
+    from core.lineage.questions import Impact
     from core.lineage.types import Graph, NodeId
     from core.lineage.walk import Direction
 
@@ -65,8 +70,8 @@ def upstream(
     from core.lineage.find import find
     from core.lineage.walk import Direction
 
-    graph = _graph(workspace)
-    _print(questions.upstream(graph, reference, hops), output, find(graph, reference), Direction.UP)
+    with _read(workspace) as graph:
+        _print(questions.upstream(graph, reference, hops), output, find(graph, reference), Direction.UP)
 
 
 @app.command()
@@ -84,8 +89,8 @@ def downstream(
     from core.lineage.find import find
     from core.lineage.walk import Direction
 
-    graph = _graph(workspace)
-    _print(questions.downstream(graph, reference, hops), output, find(graph, reference), Direction.DOWN)
+    with _read(workspace) as graph:
+        _print(questions.downstream(graph, reference, hops), output, find(graph, reference), Direction.DOWN)
 
 
 @app.command()
@@ -100,7 +105,11 @@ def impact(
     """
     from core.lineage import questions
 
-    answer = questions.impact(_graph(workspace), data)
+    with _read(workspace) as graph:
+        _print_impact(questions.impact(graph, data), output)
+
+
+def _print_impact(answer: Impact, output: Output) -> None:
     if output is Output.JSON:
         print_json(answer.as_dict())
         return
@@ -133,8 +142,9 @@ def origin(
     from core.lineage.find import find_version
     from core.lineage.walk import Direction
 
-    found = questions.origin(_graph(workspace), model, version)
-    _print(found, output, (find_version(found, model, version),), Direction.UP)
+    with _read(workspace) as graph:
+        found = questions.origin(graph, model, version)
+        _print(found, output, (find_version(found, model, version),), Direction.UP)
 
 
 @app.command()
@@ -152,14 +162,13 @@ def path(
     from core.lineage.find import find
     from core.lineage.walk import Direction
 
-    graph = _graph(workspace)
-    found = questions.path(graph, start, end)
-    if not found.nodes:
-        log(f"No way leads from {start} to {end} or back.")
-    sources = [
-        node for node in (*find(graph, start), *find(graph, end)) if not found.incoming.get(node, True)
-    ]
-    _print(found, output, sources, Direction.DOWN)
+    with _read(workspace) as graph:
+        found = questions.path(graph, start, end)
+        if not found.nodes:
+            log(f"No way leads from {start} to {end} or back.")
+        ends = (*find(graph, start), *find(graph, end))
+        sources = [node for node in ends if not found.incoming.get(node, True)]
+        _print(found, output, sources, Direction.DOWN)
 
 
 @app.command()
@@ -180,7 +189,11 @@ def diff(
 
     ws = open_workspace(workspace)
     one, other = as_version(left), as_version(right)
-    found = difference(_graph(workspace), one, other, read_environments(ws, (one, other)))
+    with _read(workspace) as graph:
+        _print_diff(difference(graph, one, other, read_environments(ws, (one, other))), output)
+
+
+def _print_diff(found: Difference, output: Output) -> None:
     if output is Output.JSON:
         print_json(found.as_dict())
         return
@@ -224,14 +237,19 @@ def export(
 
     Example: python -m core lineage export --format openlineage --workspace .demo > events.json
     """
-    from core.lineage import export as drawings
     from core.lineage.find import find
-    from core.lineage.openlineage import to_openlineage
     from core.lineage.questions import neighbourhood
 
-    graph = _graph(workspace)
-    if reference:
-        graph = neighbourhood(graph, find(graph, reference), hops or len(graph.nodes))
+    with _read(workspace) as graph:
+        if reference:
+            graph = neighbourhood(graph, find(graph, reference), hops or len(graph.nodes))
+        _write(graph, format, workspace)
+
+
+def _write(graph: Graph, format: Format, workspace: Path) -> None:
+    from core.lineage import export as drawings
+    from core.lineage.openlineage import to_openlineage
+
     if format is Format.JSON:
         print_json(graph.as_dict())
     elif format is Format.OPENLINEAGE:
@@ -250,17 +268,28 @@ def export(
         sys.stdout.write(writers[format](graph))
 
 
-def _graph(workspace: WorkspaceOption) -> Graph:
+@contextmanager
+def _read(workspace: Path) -> Iterator[Graph]:
+    """The graph; where a store did not answer, what is known is told, and it ends as an outage does."""
+    from core.errors import NotFound
     from core.lineage.build import build
     from core.workspace import open_workspace
 
     graph = build(open_workspace(workspace))
     for sentence in graph.notes:
         log(sentence)
-    return graph
+    try:
+        yield graph
+    except NotFound as error:
+        if not graph.incomplete:
+            raise
+        raise Unavailable(f"{error.what} A store did not answer: it may be there.", "Try again.") from error
+    if graph.incomplete:
+        log("What that store knows is missing here.")
+        raise typer.Exit(ExitCode.INFRASTRUCTURE)
 
 
-def _namespace(workspace: WorkspaceOption) -> str:
+def _namespace(workspace: Path) -> str:
     from core.workspace import open_workspace
 
     return open_workspace(workspace).settings.name

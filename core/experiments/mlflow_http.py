@@ -15,6 +15,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from core.errors import BadInput, NotFound, Refused, Unavailable
+from core.outages import asking
 
 if TYPE_CHECKING:
     import httpx
@@ -93,7 +94,8 @@ class MlflowServer:
     def file(self, run_id: str, path: str, max_bytes: int) -> bytes:
         """An artifact of at most ``max_bytes``, which is not fetched further when it is longer."""
         query = {"run_id": run_id, "path": path}
-        with self._client.stream("GET", f"{self._root}/get-artifact", params=query) as answer:
+        url = f"{self._root}/get-artifact"
+        with asking(self._root, self.uri), self._client.stream("GET", url, params=query) as answer:
             if answer.status_code >= 400:
                 answer.read()
                 self._checked(answer)
@@ -124,18 +126,8 @@ class MlflowServer:
         return self._opened
 
     def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
-        import httpx
-
-        try:
+        with asking(self._root, self.uri):
             return self._client.request(method, url, **options)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            kind = (
-                "did not answer in time" if isinstance(error, httpx.TimeoutException) else "does not answer"
-            )
-            raise Unavailable(
-                f"The MLflow server at {self.uri} {kind}.",
-                "Check that it runs and that the tracking URI is right, then try again.",
-            ) from error
 
     def _checked(self, answer: httpx.Response) -> httpx.Response:
         if answer.status_code < 400:

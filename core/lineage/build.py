@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """Everything that was read; ``notes`` say what could not be.
+    """Everything that was read; ``notes`` say what could not be, ``incomplete`` that a store did not answer.
 
     ``files`` are, for runs whose artifacts were hashed, md5 digest -> artifact path; ``uncompared`` counts what
     only ``lineage hash`` reads.
@@ -38,6 +38,7 @@ class Material:
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     uncompared: int = 0
     notes: tuple[str, ...] = ()
+    incomplete: bool = False
 
 
 def build(ws: Workspace) -> Graph:
@@ -79,7 +80,11 @@ def assemble(material: Material) -> Graph:
         add_run(draft, run, material.projects, material.files.get(run.run_id))
     add_versions(draft, material.versions)
     add_deployments(draft, material.deployments, material.logs)
-    return replace(draft.finish(_revisions(material.projects)), uncompared=material.uncompared)
+    return replace(
+        draft.finish(_revisions(material.projects)),
+        uncompared=material.uncompared,
+        incomplete=material.incomplete,
+    )
 
 
 def _revisions(projects: Sequence[ProjectRecord]) -> Revisions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from core.errors import ModelDeskError
+from core.errors import ModelDeskError, Unavailable
 from core.experiments.types import Run
 from core.lineage.artifacts import Hashed, candidates, known_hashes
 from core.lineage.build import Material
@@ -23,9 +23,15 @@ RUN_LIMIT = 2000
 Found = TypeVar("Found")
 
 
+class _Notes(list[str]):
+    """Sentences about what could not be read; ``incomplete`` when a store that should answer did not."""
+
+    incomplete = False
+
+
 def gather(ws: Workspace) -> Material:
     """All that the workspace's stores say: DVC projects, runs, versions, deployments, prediction logs."""
-    notes: list[str] = []
+    notes = _Notes()
     settings = ws.settings
     projects = _projects(settings, notes)
     runs: tuple[Run, ...] = ()
@@ -48,10 +54,11 @@ def gather(ws: Workspace) -> Material:
         files=hashed.files,
         uncompared=hashed.unread + hashed.elsewhere,
         notes=tuple(notes),
+        incomplete=notes.incomplete,
     )
 
 
-def _projects(settings: Settings, notes: list[str]) -> tuple[ProjectRecord, ...]:
+def _projects(settings: Settings, notes: _Notes) -> tuple[ProjectRecord, ...]:
     if not settings.dvc.projects:
         notes.append("No DVC project is configured: there are no data files and stages in this graph.")
     read = (
@@ -64,7 +71,7 @@ def _projects(settings: Settings, notes: list[str]) -> tuple[ProjectRecord, ...]
     return found
 
 
-def _runs(ws: Workspace, versions: Iterable[ModelVersion], notes: list[str]) -> tuple[Run, ...]:
+def _runs(ws: Workspace, versions: Iterable[ModelVersion], notes: _Notes) -> tuple[Run, ...]:
     """The newest runs, and every run behind a version however old, deleted ones included."""
     table = ws.runs.search(limit=RUN_LIMIT)
     if table.total > len(table):
@@ -80,9 +87,7 @@ def _runs(ws: Workspace, versions: Iterable[ModelVersion], notes: list[str]) -> 
     return tuple(found.values())
 
 
-def _hashed(
-    ws: Workspace, projects: Sequence[ProjectRecord], runs: Iterable[Run], notes: list[str]
-) -> Hashed:
+def _hashed(ws: Workspace, projects: Sequence[ProjectRecord], runs: Iterable[Run], notes: _Notes) -> Hashed:
     """Contents of the artifacts of runs that no tag joins to a stage, as far as a page may read them."""
     unsure = candidates(runs) if any(project.stages for project in projects) else ()
     found = known_hashes(ws, unsure)
@@ -99,7 +104,7 @@ def _hashed(
     return found
 
 
-def _served(ws: Workspace, notes: list[str]) -> tuple[DeploymentRecord, ...]:
+def _served(ws: Workspace, notes: _Notes) -> tuple[DeploymentRecord, ...]:
     decided = _tried(lambda: deployments(ws.ledger.records(kinds=KINDS)), (), notes)
     models = _tried(lambda: ws.registry.models(), (), notes)
     return (*decided, *by_alias(models, ws.settings.environments, decided))
@@ -113,9 +118,10 @@ def _logs(settings: Settings) -> Iterable[PredictionLogRecord]:
         yield PredictionLogRecord(model=monitor.model, environment=monitor.environment, path=path)
 
 
-def _tried(read: Callable[[], Found], otherwise: Found, notes: list[str]) -> Found:
+def _tried(read: Callable[[], Found], otherwise: Found, notes: _Notes) -> Found:
     try:
         return read()
     except ModelDeskError as error:
         notes.append(f"{error.what} {error.way_out}".strip())
+        notes.incomplete |= isinstance(error, Unavailable)
         return otherwise

@@ -107,7 +107,8 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes and the edges between them; ``notes`` name what could not be read or joined.
+    """Nodes and the edges between them; ``notes`` name what could not be read or joined, ``incomplete`` says that
+    a store which should answer did not.
 
     ``held`` are the commits whose lock holds a file's content or a stage's execution; ``uncompared`` counts what
     runs logged and nobody has compared with DVC's files yet.
@@ -119,6 +120,7 @@ class Graph:
     held: Mapping[NodeId, frozenset[str]] = field(default_factory=dict)
     revisions: Revisions = field(default_factory=Revisions)
     uncompared: int = 0
+    incomplete: bool = False
 
     @cached_property
     def by_id(self) -> dict[NodeId, Node]:

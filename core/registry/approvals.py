@@ -32,6 +32,7 @@ from core.registry.requests import (
     gate_results,
     judge,
     judged_facts,
+    judged_or_open,
     newest_request,
 )
 from core.registry.signing import authenticate
@@ -71,7 +72,7 @@ def open_request(
         if earlier is not None and not earlier.closed:
             _close_earlier(ws, earlier, actor, event.request_id)
         ws.ledger.append(event, actor)
-        return judge(ws, find_request(ws, event.request_id))
+        return judged_or_open(ws, find_request(ws, event.request_id), thorough=True)
 
 
 def approve(
@@ -113,7 +114,7 @@ def approve(
             allows_code=tuple(allows_code),
         )
         ws.ledger.append(event, actor)
-    return judge(ws, find_request(ws, request_id))
+    return judged_or_open(ws, find_request(ws, request_id), thorough=True)
 
 
 def reject(
@@ -136,7 +137,7 @@ def reject(
             authenticated=authenticate(ws, actor, passphrase, session),
         )
         ws.ledger.append(event, actor)
-    return judge(ws, find_request(ws, request_id))
+    return judged_or_open(ws, find_request(ws, request_id), thorough=True)
 
 
 def request_changes(
@@ -159,7 +160,7 @@ def request_changes(
             **_place(request), reason=reason, about=tuple(about), addressed_to=request.by.printed_name
         )
         ws.ledger.append(event, actor)
-    return judge(ws, find_request(ws, request_id))
+    return judged_or_open(ws, find_request(ws, request_id), thorough=True)
 
 
 def withdraw(ws: Workspace, request_id: str, actor: Actor, reason: str = "") -> Judgement:
@@ -173,7 +174,7 @@ def withdraw(ws: Workspace, request_id: str, actor: Actor, reason: str = "") -> 
             )
         require(ws.settings, actor, Action.REQUEST, opened.model, opened.environment)
         ws.ledger.append(ev.RequestWithdrawn(**_place(request), reason=reason), actor)
-    return judge(ws, find_request(ws, request_id))
+    return judged_or_open(ws, find_request(ws, request_id), thorough=True)
 
 
 def comment(ws: Workspace, request_id: str, actor: Actor, text: str) -> Judgement:
@@ -182,7 +183,7 @@ def comment(ws: Workspace, request_id: str, actor: Actor, text: str) -> Judgemen
     request = find_request(ws, request_id)
     require(ws.settings, actor, Action.COMMENT, request.opened.model, request.opened.environment)
     ws.ledger.append(ev.Commented(**_place(request), reason=text), actor)
-    return judge(ws, find_request(ws, request_id))
+    return judged_or_open(ws, find_request(ws, request_id), thorough=True)
 
 
 def override_gate(ws: Workspace, request_id: str, gate: str, actor: Actor, reason: str) -> Judgement:
@@ -200,7 +201,7 @@ def override_gate(ws: Workspace, request_id: str, gate: str, actor: Actor, reaso
             )
         event = ev.GateOverridden(**_place(request), gate=gate, digest=opened.digest, reason=reason)
         ws.ledger.append(event, actor)
-    return judge(ws, find_request(ws, request_id))
+    return judged_or_open(ws, find_request(ws, request_id), thorough=True)
 
 
 def _opening(

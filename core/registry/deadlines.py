@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.access import DESK, Action, Actor, decide
 from core.ledger.events import RequestExpired, RequestReminded
-from core.registry.queue import judged_or_open
-from core.registry.requests import CHANGES, OPEN, find_request
+from core.registry.requests import CHANGES, OPEN, find_request, judged_or_open
 
 if TYPE_CHECKING:
     from core.ledger.state import Request

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from core.access import Action, Actor, decide
 from core.errors import ModelDeskError, Refused, Unavailable
 from core.registry.four_eyes import refusal_to_sign
-from core.registry.queue import judged_or_open
 from core.registry.requests import (
     APPROVED,
     CHANGES,
@@ -17,6 +16,7 @@ from core.registry.requests import (
     champion_seen,
     find_request,
     gate_results,
+    judged_or_open,
     newest_request,
 )
 

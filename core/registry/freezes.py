@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.access import Action, Actor, require
-from core.errors import BadInput, Conflict
+from core.errors import BadInput, Conflict, Unavailable
 from core.ledger.events import FreezeLifted, FreezeSet
 from core.registry.plans import alias_of
 
@@ -24,7 +24,7 @@ def freeze(
     """
     require(ws.settings, actor, Action.FREEZE, model, environment)
     _check(ws, environment, reason)
-    ws.registry.model(model)
+    _check_known(ws, model)
     event = FreezeSet(model=model, environment=environment, reason=reason)
     return ws.ledger.append(event, actor, key=f"freeze:{key}" if key else None)
 
@@ -49,6 +49,15 @@ def lift(
             )
         event = FreezeLifted(model=held.model, environment=held.environment, reason=reason)
         return ws.ledger.append(event, actor)
+
+
+def _check_known(ws: Workspace, model: str) -> None:
+    """Raise NotFound for a model that does not exist. While MLflow is down what ever served is known too."""
+    try:
+        ws.registry.model(model)
+    except Unavailable:
+        if model not in {name for name, _ in ws.ledger.state().services}:
+            raise
 
 
 def _check(ws: Workspace, environment: str, reason: str) -> None:

@@ -6,14 +6,14 @@ MLflow's client hangs for minutes on a server that is down; here a silent server
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFound, Refused, Unavailable
 from core.experiments.types import utc
+from core.outages import asking
 from core.registry.mlflow_sql import unknown_model, unknown_version
 from core.registry.types import Model, ModelVersion
 
@@ -24,8 +24,6 @@ _API = "/api/2.0/mlflow"
 _LOGGED = "models:/m-"
 _PAGE = 1000
 _MANY = 10_000
-SILENT_FOR_S = 10.0
-"""So long a server that let a request time out is not waited for again: a page asks it many things in a row."""
 
 
 @dataclass
@@ -33,9 +31,7 @@ class RestRegistry:
     """The models of the MLflow server at ``url``."""
 
     url: str
-    timeout_s: float = 4.0
-    _silence: tuple[float, str] = field(default=(0.0, ""), init=False, repr=False)
-    """Until when it is not asked (seconds of the monotonic clock), and what happened."""
+    timeout_s: float = 3.5
 
     def models(self) -> tuple[Model, ...]:
         """Every registered model, by name; versions are counted with one more search."""
@@ -160,25 +156,9 @@ class RestRegistry:
         return self._send("GET", path, params=query)
 
     def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        import httpx
-
-        until, why = self._silence
-        if time.monotonic() < until:
-            raise self._no_answer(why)
-        try:
+        with asking(self.url.rstrip("/"), self._place):
             answer = self._client.request(method, f"{_API}/{path}", **request)
-        except httpx.HTTPError as error:
-            why = type(error).__name__
-            if isinstance(error, httpx.TimeoutException):
-                self._silence = time.monotonic() + SILENT_FOR_S, why
-            raise self._no_answer(why) from error
         return self._opened(answer)
-
-    def _no_answer(self, why: str) -> Unavailable:
-        return Unavailable(
-            f"The MLflow server at {self._place} does not answer ({why}).",
-            "Check that it runs and that the tracking URI is right; then try again.",
-        )
 
     def _opened(self, answer: httpx.Response) -> dict[str, Any]:
         if answer.status_code in (401, 403):

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 from core.access import Action, Actor, decide
 from core.errors import ModelDeskError
 from core.registry.four_eyes import refusal_to_sign
-from core.registry.requests import APPROVED, CHANGES, EXPIRED, OPEN, STALE, Judgement, gate_results, judge
+from core.registry.requests import (
+    APPROVED,
+    CHANGES,
+    EXPIRED,
+    STALE,
+    Judgement,
+    gate_results,
+    judged_or_open,
+)
 
 if TYPE_CHECKING:
     from core.ledger.state import Request
@@ -74,23 +82,6 @@ def _queued(
         delta="" if turn is Turn.DONE or metrics is None else _delta(ws, request, metrics),
         verdicts=Counter(str(gate["verdict"]) for gate in gate_results(request)),
     )
-
-
-def judged_or_open(ws: Workspace, request: Request) -> Judgement:
-    """What a request is worth; by the ledger alone, as open, while MLflow does not answer."""
-    try:
-        return judge(ws, request, thorough=False)
-    except ModelDeskError as error:
-        signers = {item.event.deputy_for or item.by.name for item in request.signatures}
-        return Judgement(
-            request=request,
-            url="",
-            state=request.closed or OPEN,
-            needs=request.opened.needs,
-            has=len(signers),
-            reasons=(f"not judged: {error.what}",),
-            unjudged=error.what,
-        )
 
 
 def _turn(ws: Workspace, found: Judgement, actor: Actor) -> tuple[Turn, str]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import ApprovalMissing, BadInput, IntegrityFailure, NotFound, Refused
+from core.errors import ApprovalMissing, BadInput, IntegrityFailure, ModelDeskError, NotFound, Refused
 from core.experiments.told import told_metrics
 from core.ledger.canonical import digest
 from core.registry.gatekeeper import Basis
@@ -117,6 +117,26 @@ def judge(ws: Workspace, request: Request, *, thorough: bool = True) -> Judgemen
         reasons=reasons,
         missing=missing,
     )
+
+
+def judged_or_open(ws: Workspace, request: Request, *, thorough: bool = False) -> Judgement:
+    """What a request is worth; by the ledger alone, as open, while MLflow does not answer.
+
+    For what is shown, and for the answer of a write that is on the record by then: it must not look like a failure.
+    """
+    try:
+        return judge(ws, request, thorough=thorough)
+    except ModelDeskError as error:
+        signers = {item.event.deputy_for or item.by.name for item in request.signatures}
+        return Judgement(
+            request=request,
+            url=url_of(ws, request.opened.request_id),
+            state=request.closed or OPEN,
+            needs=request.opened.needs,
+            has=len(signers),
+            reasons=(f"not judged: {error.what}",),
+            unjudged=error.what,
+        )
 
 
 def url_of(ws: Workspace, request_id: str) -> str:

@@ -73,8 +73,7 @@ def _outlook(ws: Workspace, model: str, version: int) -> Outlook:
 
 def newest_request(model: str, version: int, environment: str) -> Judgement | None:
     """The latest request for a version, judged now; None when nobody has asked."""
-    from core.registry.queue import judged_or_open
-    from core.registry.requests import newest_request
+    from core.registry.requests import judged_or_open, newest_request
 
     found = newest_request(workspace(), model, version, environment)
     return judged_or_open(workspace(), found) if found else None

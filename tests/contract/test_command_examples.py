@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -246,6 +248,71 @@ def _prepare(name: str, run: Callable[..., tuple]) -> None:
         run("audit", "anchor", "--out", "anchor.json")
     if name == "evidence verify":
         run("evidence", "export", "diagnosis-risk", "8", "--out", "evidence.zip")
+
+
+class Silent:
+    """An MLflow server that takes every connection and never says a word; ``asked`` counts them."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self._taken: list[socket.socket] = []
+
+    @property
+    def asked(self) -> int:
+        self.socket.settimeout(0)
+        with suppress(BlockingIOError):
+            while True:
+                self._taken.append(self.socket.accept()[0])
+        return len(self._taken)
+
+    def close(self) -> None:
+        for one in (self.socket, *self._taken):
+            one.close()
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
+    server = Silent()
+    monkeypatch.setenv("MODELDESK_MLFLOW__TRACKING_URI", server.url)
+    monkeypatch.setenv("MODELDESK_MLFLOW__TIMEOUT_S", "0.05")
+    yield server
+    server.close()
+
+
+KNOWN_WITHOUT_MLFLOW = {"status", "weekly", "freeze set", "monitor", "approval comment"}
+"""What the ledger and the logs can answer or take: it does not fail because MLflow is silent."""
+
+ASK_MLFLOW = {
+    "runs search", "runs show", "runs export", "compare", "gate", "report", "register", "find", "promote", "deploy",
+    "rollback", "request-approval", "approve", "approval check", "approval wait", "approval list",
+    "approval request-changes", "approval override", "reconcile", "card", "registry list", "registry versions",
+    "registry archive", "registry delete", "lineage upstream", "lineage downstream", "lineage impact",
+    "lineage origin", "lineage path", "lineage diff", "lineage export", "lineage hash", "audit access",
+    "audit inventory", "evidence export",
+}  # fmt: skip
+
+READ_FILES = {"validate-data", "check-quality", "drift check", "performance check", "evidence verify"}
+"""These take seconds over the files that they are given, and ask no MLflow about them."""
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in STAYS.keys() | READ_FILES])
+def test_with_mlflow_silent_a_command_ends_after_one_timeout(
+    name: str, place: Path, words: Callable[[str], list[str]], run: Callable[..., tuple], silent: Silent
+) -> None:
+    """One connection, so one timeout of some seconds, then exit code 1 and a sentence; or it needs no MLflow."""
+    arguments = words(example(name))
+    arguments += ["--workspace", _small(place)] if name == "monitor" else []
+    arguments += ["--dry-run"] if "--dry-run" in options(name) else []
+    arguments += ["--timeout", "0"] if name == "approval wait" else []
+    code, _, err = run(*arguments)
+    assert silent.asked <= 1, f"{silent.asked} timeouts, one after the other"
+    if name in ASK_MLFLOW:
+        assert (code, silent.asked) == (1, 1) and " answer" in err and "Traceback" not in err, err
+    elif name in KNOWN_WITHOUT_MLFLOW:
+        assert (code, silent.asked) == (0, 1), err
+    else:
+        assert silent.asked == 0, f"{name} asks MLflow: say what it does when that is silent"
 
 
 @cache
