@@ -19,7 +19,7 @@ from core.drift.profile import Profile
 from core.drift.statistics.wasserstein import Sums
 from core.drift.types import ColumnKind
 
-_FORMAT = 3
+_FORMAT = 4
 _ARRAYS = ("values", "counts", "keys")
 _SUMS = "totals"
 
@@ -66,6 +66,7 @@ class ProfileCache:
             "rows": profile.rows,
             "missing": profile.missing,
             "parsed": profile.parsed,
+            "rounded": profile.rounded,
             "levels": None if profile.levels is None else profile.levels.tolist(),
             "centre": known.centre if known else 0.0,
             "deviation": known.deviation if known else 0.0,

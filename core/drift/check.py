@@ -24,7 +24,7 @@ from core.drift.types import (
     Statistics,
     Verdict,
 )
-from core.errors import BadInput
+from core.errors import BadInput, ModelDeskError
 
 
 def check(
@@ -113,8 +113,6 @@ def _examine(
     now: datetime | None,
     hashes: RowHashes,
 ) -> Evidence | ColumnReport:
-    import pyarrow as pa
-
     try:
         known = reference_profile(left, name, policy.kinds.get(name), cache)
         column = right.column(name)
@@ -125,7 +123,9 @@ def _examine(
         return Evidence(
             known.outline, seen.outline, found, facts, 0 if seen.levels is None else len(seen.levels)
         )
-    except (pa.ArrowException, ValueError, TypeError, ArithmeticError, OSError) as error:
+    except ModelDeskError as error:
+        return _not_tested(name, error.what.rstrip("."))
+    except Exception as error:  # noqa: BLE001 - whatever one column holds, it must not cost the report
         # The message may quote a value, so only its type is told.
         return _not_tested(name, f"the column could not be read ({type(error).__name__})")
 
@@ -175,7 +175,7 @@ def _schema(reports: tuple[ColumnReport, ...]) -> tuple[SchemaFinding, ...]:
         Verdict.TYPE_CHANGED: ("type changed", Severity.HIGH),
     }
     return tuple(
-        SchemaFinding(report.name, *kinds[report.verdict], f"{report.name}: {report.reason}")
+        SchemaFinding(report.name, *kinds[report.verdict], f"{_called(report.name)}: {report.reason}")
         for report in reports
         if report.verdict in kinds
     )
@@ -235,7 +235,12 @@ def _dataset_verdict(
         return Verdict.INCONCLUSIVE, f"too few values in {_names(doubtful)}"
     if drifted:
         return Verdict.OK, f"{len(drifted)} drifted, within what the policy tolerates: {_names(drifted)}"
-    return Verdict.OK, f"none of {_tested(reports)} tested columns drifted"
+    return Verdict.OK, f"none of {_tested(reports)} tested columns drifted{_unwatched(reports)}"
+
+
+def _unwatched(reports: tuple[ColumnReport, ...]) -> str:
+    names = [report.name for report in reports if report.verdict is Verdict.NOT_TESTED]
+    return f"; not tested: {_names(names, 3)}" if names else ""
 
 
 def _weight(weight: float | None) -> str:
@@ -260,4 +265,8 @@ def _tested(reports: tuple[ColumnReport, ...]) -> int:
 
 def _names(names: list[str], shown: int = 5) -> str:
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+    return ", ".join(map(_called, names[:shown])) + more
+
+
+def _called(name: str) -> str:
+    return name or "(a column without a name)"

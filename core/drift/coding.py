@@ -20,13 +20,18 @@ def even_rows(rows: int, most: int) -> np.ndarray:
 
 
 def coded(parts: Sequence[pa.ChunkedArray]) -> np.ndarray:
-    """One column of several tables, one after the other, as doubles coded alike; missing is NaN."""
+    """One column of several tables, one after the other, as doubles coded alike; missing is NaN.
+
+    Infinities are missing too, and a column without any value is 0: models and kernels take neither.
+    """
     import pandas as pd
 
     both = pd.concat([part.to_pandas().astype("object") for part in parts], ignore_index=True)
     numbers = pd.to_numeric(both, errors="coerce")
     if numbers.notna().sum() == both.notna().sum():
-        return numbers.to_numpy(dtype=np.float64)
+        found = numbers.to_numpy(dtype=np.float64)
+        found = np.where(np.isfinite(found), found, np.nan)
+        return np.zeros(len(found)) if np.isnan(found).all() else found
     order = {level: float(rank) for rank, level in enumerate(both.astype(str).value_counts().index)}
     return both.astype(str).map(order).to_numpy(dtype=np.float64)
 

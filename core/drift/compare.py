@@ -14,7 +14,7 @@ from core.drift.statistics.chi_square import chi_square
 from core.drift.statistics.hellinger import hellinger
 from core.drift.statistics.jensen_shannon import jensen_shannon
 from core.drift.statistics.ks import test as ks_test
-from core.drift.statistics.proportions import two_proportions
+from core.drift.statistics.proportions import so_many_new, two_proportions
 from core.drift.statistics.psi import noise_floor, psi
 from core.drift.statistics.total_variation import l_infinity, total_variation
 from core.drift.statistics.wasserstein import normed
@@ -89,6 +89,7 @@ def _by_level(reference: Profile, current: Profile) -> Statistics:
     _, p, q = level_counts((reference.levels, reference.counts), (current.levels, current.counts))
     index, floor = _psi(*_with_missing(p, q, reference.missing, current.missing))
     return Statistics(
+        novelty=so_many_new(p, q),
         chi2=chi_square(p, q),
         psi=index,
         psi_noise_floor=floor,
@@ -132,6 +133,7 @@ def quality(reference: Profile, current: Profile, now: datetime | None = None) -
         type_reference=reference.type,
         type_current=current.type,
         parsed=current.parsed,
+        rounded=reference.rounded or current.rounded,
     )
 
 
@@ -160,6 +162,8 @@ def _outside(reference: Profile, current: Profile) -> tuple[int, int]:
 
 
 def _constant(profile: Profile) -> bool:
+    if profile.rounded:
+        return False
     if profile.values is not None:
         return len(profile.values) > 0 and bool(profile.values[0] == profile.values[-1])
     return profile.levels is not None and len(profile.levels) == 1
@@ -182,6 +186,8 @@ def _newest(profile: Profile) -> datetime | None:
     values = profile.values
     if profile.kind is not ColumnKind.DATETIME or values is None or len(values) <= SMALL_CELL:
         return None
+    if profile.type.startswith(("time32", "time64")):
+        return None  # a time of day is of no day
     at = float(values[-1 - SMALL_CELL])
     if not math.isfinite(at) or not -62135596800 <= at < 253402300800:
         return None

@@ -18,19 +18,46 @@ if TYPE_CHECKING:
 def read_csv(path: Path) -> TableSource:
     """The file as a table; a column that mixes numbers and text stays text and is named in a finding.
 
-    Raises BadInput when the file is not a table (no header, rows of other lengths, not UTF-8).
+    What is not UTF-8 is read as Latin-1, which any bytes are, and that is a finding too; fields may be separated by
+    semicolons or tabs where the first line has no comma.
+    Raises BadInput when the file is not a table (no header, rows of other lengths).
     """
+    import pyarrow as pa
+
+    parse = _parse_options(path)
+    table, findings = _read(path, parse, "utf8"), ()
+    if any(pa.types.is_binary(kind) for kind in table.schema.types):
+        table = _read(path, parse, "iso8859-1")
+        message = f"{path.name} is not UTF-8: it was read as Latin-1."
+        findings = (SchemaFinding(None, "other encoding", Severity.WARNING, message),)
+    return TableSource(table, (*findings, *repeated_names(table.column_names), *_mixed_types(table)), (path,))
+
+
+def _parse_options(path: Path) -> csv.ParseOptions:
     import pyarrow as pa
     from pyarrow import csv
 
-    parse = csv.ParseOptions(delimiter="\t" if ".tsv" in path.name.lower() else ",")
     try:
-        table = csv.read_csv(path, parse_options=parse, convert_options=_options())
+        with pa.input_stream(str(path), compression="detect") as stream:
+            head = stream.read(1 << 16).partition(b"\n")[0]
+    except (pa.ArrowException, OSError):
+        head = b""
+    found = next((mark for mark in (b",", b";", b"\t") if mark in head), b",")
+    return csv.ParseOptions(delimiter="\t" if ".tsv" in path.name.lower() else found.decode())
+
+
+def _read(path: Path, parse: csv.ParseOptions, encoding: str) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    read = csv.ReadOptions(encoding=encoding)
+    try:
+        return csv.read_csv(path, read_options=read, parse_options=parse, convert_options=_options())
     except pa.ArrowInvalid:
-        table = _read_as_text(path, parse)  # types are guessed from the first block; a later row may not fit
+        # Types are guessed from the first block; a later row may not fit.
+        return _read_as_text(path, read, parse)
     except OSError as error:
         raise BadInput(f"{path.name} cannot be read ({type(error).__name__}).", "Check the file.") from error
-    return TableSource(table, (*repeated_names(table.column_names), *_mixed_types(table)), (path,))
 
 
 def _options(**more: object) -> csv.ConvertOptions:
@@ -39,18 +66,20 @@ def _options(**more: object) -> csv.ConvertOptions:
     return csv.ConvertOptions(strings_can_be_null=True, **more)
 
 
-def _read_as_text(path: Path, parse: csv.ParseOptions) -> pa.Table:
+def _read_as_text(path: Path, read: csv.ReadOptions, parse: csv.ParseOptions) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
     try:
-        with csv.open_csv(path, parse_options=parse) as head:
+        with csv.open_csv(path, read_options=read, parse_options=parse) as head:
             types = {name: pa.string() for name in head.schema.names}
-        table = csv.read_csv(path, parse_options=parse, convert_options=_options(column_types=types))
+        table = csv.read_csv(
+            path, read_options=read, parse_options=parse, convert_options=_options(column_types=types)
+        )
     except (pa.ArrowException, OSError) as error:
         raise BadInput(
             f"{path.name} is not a readable CSV file ({type(error).__name__}).",
-            "It needs one header line, commas between fields (tabs in a .tsv) and as many fields in each row.",
+            "It needs one header line, commas, semicolons or tabs between fields and as many fields in each row.",
         ) from error
     return pa.table([_typed(column) for column in table.columns], names=table.column_names)
 

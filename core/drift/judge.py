@@ -41,9 +41,9 @@ class Evidence:
 def _decision(item: Evidence) -> tuple[str, float, float] | None:
     """Test, p-value and effect that the verdict rests on: by level where values are few, else KS.
 
-    The chi-square test pools rare levels, which would hide a level that the reference never had; so the chance
+    The chi-square test pools rare levels, which would hide levels that the reference never had; so the chance
     that the rows of the commonest new level all fall into current is asked too (times the number of levels, since
-    any could have been it), and the smaller of both p-values counts double.
+    any could have been it), and that of so many new levels; the smallest of the three p-values counts three times.
     """
     found = item.statistics
     if found.chi2 is not None and found.total_variation is not None:
@@ -51,7 +51,8 @@ def _decision(item: Evidence) -> tuple[str, float, float] | None:
         if new:
             reference, current = item.reference.present, item.current.present
             surprise = item.levels * all_in_one(new[0].count, reference, current)
-            pvalue = min(1.0, 2 * min(pvalue, surprise))
+            many = 1.0 if found.novelty is None else found.novelty
+            pvalue = min(1.0, 3 * min(pvalue, surprise, many))
         return "chi2", pvalue, found.total_variation
     if found.ks is not None:
         return "ks", found.ks.pvalue, found.ks.statistic
@@ -133,7 +134,8 @@ def _verdict(draft: ColumnReport, missing_p: float, policy: Policy) -> tuple[Ver
     if quality.type_current is not None:
         return Verdict.TYPE_CHANGED, _type_sentence(draft)
     if draft.kind in (ColumnKind.EMPTY, ColumnKind.UNSUPPORTED):
-        return Verdict.NOT_TESTED, _UNTESTED[draft.kind]
+        filled = draft.kind is ColumnKind.EMPTY and draft.rows_current > 0
+        return Verdict.NOT_TESTED, _UNTESTED[draft.kind] + ("; current holds some now" if filled else "")
     if draft.rows_current == 0:
         few = rows_current < policy.min_rows
         return (

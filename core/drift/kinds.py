@@ -16,7 +16,7 @@ RULES = (
     ("boolean", "the type is boolean"),
     ("datetime", "the type is a date or a time, or every value is text in ISO 8601"),
     ("identifier", "50 rows or more, over 90 % of values differ, and it is text or an integer that counts "
-     "up or is named like an id"),
+     "up, is named like an id or goes beyond 2^53"),
     ("text", "text of four words or more on average, over half of the values differ"),
     ("constant", "one single value in the reference"),
     ("numeric", "the type is a number"),
@@ -46,7 +46,8 @@ def type_name(kind: pa.DataType) -> str:
     """An Arrow type in one word: how text is held in memory is nobody's business."""
     import pyarrow.types as t
 
-    return str(kind.value_type if t.is_dictionary(kind) else kind)
+    kind = kind.value_type if t.is_dictionary(kind) else kind
+    return "string" if t.is_large_string(kind) or t.is_string_view(kind) else str(kind)
 
 
 def family(kind: pa.DataType) -> Family:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.drift import kept
 from core.drift.degradation import Alert, fallen_since, still_down
 from core.drift.metrics import HEADLINE
-from core.drift.performance import PerformanceReport, performance
+from core.drift.performance import MIN_LABELLED, PerformanceReport, performance
 from core.drift.types import DriftReport, Severity, Verdict
 from core.drift.watched import (
     Watched,
@@ -25,6 +25,7 @@ from core.drift.watched import (
 from core.errors import ModelDeskError
 
 if TYPE_CHECKING:
+    from core.drift.sources import Source
     from core.settings import MonitorSection
     from core.workspace import Workspace
 
@@ -75,9 +76,26 @@ class Finding:
 def performance_of(
     ws: Workspace, watched: Watched, window: str = "day", now: datetime | None = None
 ) -> PerformanceReport:
-    """Realised and estimated performance of a watched model by window; worked out when a file has changed."""
+    """Realised and estimated performance of a watched model by window; worked out when a file has changed.
+
+    Labels that are there and cannot be used cost neither the estimates nor the report.
+    """
+    try:
+        return _performance_of(ws, watched, window, labels_of(ws, watched.section), now)
+    except ModelDeskError as error:
+        why = error.what.rstrip(".")
+        fact = Alert("data", Severity.NOTICE, f"labels are there but cannot be used: {why}", None)
+    try:
+        bare = _performance_of(ws, watched, window, None, now)
+    except ModelDeskError:
+        bare = PerformanceReport((), ())
+    return replace(bare, alerts=(*bare.alerts, fact), why_not=why)
+
+
+def _performance_of(
+    ws: Workspace, watched: Watched, window: str, late: Source | None, now: datetime | None
+) -> PerformanceReport:
     section, directions = watched.section, ws.settings.metric_directions
-    late = labels_of(ws, section)
     name = kept.key(
         "performance", window, section, sorted(directions.items()), now and now.date(),
         kept.content(watched.log, watched.profiles), kept.content(late, watched.profiles) if late else "",
@@ -117,7 +135,7 @@ def monitor_report(
         return _in_engine(ws, section, window, at, now if ask else None)
     try:
         watched = open_watched(ws, model, window)
-        chosen = watched.window(at)
+        chosen = watched.window(at, now)
         drift = drift_of(watched, chosen, now)
         measured = performance_of(ws, watched, window, now)
     except ModelDeskError as error:
@@ -178,8 +196,16 @@ def _status(drift: DriftReport, measured: PerformanceReport, down: tuple[Alert, 
         return Status.DEGRADED, down[0].message + more
     if drift.verdict is not Verdict.OK:
         return Status(drift.verdict.value), drift.reason
-    late = "" if measured.measured else "; no labels yet, so its performance is not known"
-    return Status.OK, drift.reason + late
+    if measured.why_not:
+        return Status.INCONCLUSIVE, f"{drift.reason}; how good it is cannot be told: {measured.why_not}"
+    return Status.OK, drift.reason + ("" if measured.measured else f"; {_unmeasured(measured)}")
+
+
+def _unmeasured(measured: PerformanceReport) -> str:
+    labelled = max((part.labelled for part in measured.windows), default=0)
+    if labelled >= MIN_LABELLED:
+        return "its labels cannot be compared with its answers, so its performance is not known"
+    return f"{'too few' if labelled else 'no'} labels yet, so its performance is not known"
 
 
 def lasting(measured: PerformanceReport, directions: Mapping[str, str]) -> tuple[Alert, ...]:

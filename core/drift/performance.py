@@ -39,11 +39,12 @@ class WindowPerformance:
 
 @dataclass(frozen=True, slots=True)
 class PerformanceReport:
-    """All windows, oldest first, and what they raise."""
+    """All windows, oldest first, and what they raise; ``why_not`` says why labels that are there could not be used."""
 
     windows: tuple[WindowPerformance, ...]
     alerts: tuple[Alert, ...]
     calibrated: bool | None = None
+    why_not: str = ""
 
     @property
     def degraded(self) -> tuple[Alert, ...]:
@@ -134,13 +135,12 @@ def _version(log: PredictionLog, rows: np.ndarray) -> str:
 def _measure(log: PredictionLog, part: Window, fitted: Calibration | None) -> WindowPerformance:
     rows = part.indices
     labelled = rows[log.labelled[rows]]
-    scored = labelled if log.scores is None else labelled[np.isfinite(log.scores[labelled])]
+    answered = log.answers(labelled, MIN_LABELLED)
     metrics: dict[str, Metric] = {}
-    if len(scored) >= MIN_LABELLED and log.labels is not None:
-        truth = log.labels[scored]
-        said = None if log.predictions is None else log.predictions[scored]
-        found = measure(truth, said, None if log.scores is None else log.scores[scored])
-        few = _of_few(truth, said)
+    if len(answered.rows) >= MIN_LABELLED and log.labels is not None:
+        truth = log.labels[answered.rows]
+        found = measure(truth, answered.predictions, answered.scores)
+        few = _of_few(truth, answered.predictions)
         metrics = {name: metric for name, metric in found.items() if name not in few}
     return WindowPerformance(
         part.start, part.end, part.name, len(rows), len(labelled), metrics, _estimated(log, rows, fitted)
@@ -167,11 +167,10 @@ def _of_few(labels: np.ndarray, predictions: np.ndarray | None) -> frozenset[str
 def _estimated(log: PredictionLog, rows: np.ndarray, fitted: Calibration | None) -> dict[str, Metric]:
     if fitted is None or log.scores is None:
         return {}
-    scored = rows[np.isfinite(log.scores[rows])]
-    if len(scored) < MIN_LABELLED:
+    answered = log.answers(rows, MIN_LABELLED)
+    if len(answered.rows) < MIN_LABELLED or answered.scores is None:
         return {}
-    said = None if log.predictions is None else log.predictions[scored]
-    return estimate(log.scores[scored], said, fitted)
+    return estimate(answered.scores, answered.predictions, fitted)
 
 
 def performance_json(report: PerformanceReport) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from core.privacy import shown_count as count
 from core.privacy import shown_share as share
 
 _MOST_LEVELS = 20
+_LONGEST_LEVEL = 60
 
 
 def report_json(report: DriftReport) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def quality_json(column: ColumnReport) -> dict[str, Any]:
         "in_future": count(found.in_future),
         "type": {"reference": found.type_reference, "current": found.type_current},
         "parsed_as_number": found.parsed,
+        "rounded": found.rounded,
     }
 
 
@@ -114,7 +116,7 @@ def _levels(levels: tuple[Level, ...], rows: int) -> list[dict[str, Any]]:
     shown = [level for level in levels if level.count >= SMALLEST]
     rare = [level for level in levels if level.count < SMALLEST]
     found: list[dict[str, Any]] = [
-        {"level": level.name, "count": level.count, "share": share(level.count, rows)}
+        {"level": shown_level(level.name), "count": level.count, "share": share(level.count, rows)}
         for level in shown[:_MOST_LEVELS]
     ]
     if len(shown) > _MOST_LEVELS:
@@ -123,6 +125,12 @@ def _levels(levels: tuple[Level, ...], rows: int) -> list[dict[str, Any]]:
         total = sum(level.count for level in rare)
         found.append({"level": RARE, "count": count(total), "share": share(total, rows)})
     return found
+
+
+def shown_level(name: str) -> str:
+    """A level's name on one line and not too long, without signs that no font draws."""
+    line = "".join(sign if sign.isprintable() else " " for sign in name)
+    return line if len(line) <= _LONGEST_LEVEL else f"{line[: _LONGEST_LEVEL - 1]}…"
 
 
 def _finding(finding: SchemaFinding) -> dict[str, Any]:
@@ -136,7 +144,7 @@ def _finding(finding: SchemaFinding) -> dict[str, Any]:
 
 def _named(levels: tuple[Level, ...], most: int = 3) -> str:
     """The commonest levels in brackets; those of 1 to 10 rows stay nameless."""
-    names = [level.name for level in levels if level.count >= SMALLEST]
+    names = [shown_level(level.name) for level in levels if level.count >= SMALLEST]
     more = ", …" if names and len(levels) > min(len(names), most) else ""
     return f" ({', '.join(names[:most])}{more})" if names else ""
 
@@ -157,6 +165,8 @@ def quality_sentences(column: ColumnReport) -> tuple[str, ...]:
         )
     if found.constant_current:
         said.append("constant now" + (" and before" if found.constant_reference else ""))
+    if found.rounded:
+        said.append("whole numbers beyond 2^53, compared to 16 digits")
     if found.duplicates_current:
         said.append(f"repeated identifiers: {count(found.duplicates_current)}")
     if found.newest_current is not None:

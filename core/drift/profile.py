@@ -9,12 +9,15 @@ import numpy as np
 
 from core.drift.csv_file import parse_numbers
 from core.drift.kinds import Family, family, numeric_kind, text_kind, type_name
+from core.drift.plain import PER_SECOND, fitted
 from core.drift.statistics.wasserstein import Sums, sums
 from core.drift.types import ColumnKind
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_EXACT = 2.0**53
+"""Beyond this doubles do not tell neighbouring integers apart."""
 _ORDERED = frozenset({ColumnKind.NUMERIC})
 _BY_LEVEL = frozenset({ColumnKind.CATEGORICAL, ColumnKind.BOOLEAN})
 
@@ -25,7 +28,8 @@ class Profile:
 
     ``values`` are ascending doubles without NaN (numbers, or seconds since 1970 for times); ``levels`` and
     ``counts`` belong together; ``keys`` are ascending 64-bit hashes of identifiers, so that no identifier
-    is ever kept. Exactly one of the three is set for a column with data that can be compared. ``kept_sums`` are what
+    is ever kept. Exactly one of the three is set for a column with data that can be compared. ``rounded`` says that
+    integers are too large for doubles to tell neighbours apart. ``kept_sums`` are what
     the Wasserstein distance needs of ``finite``, where they were worked out before.
     """
 
@@ -40,6 +44,7 @@ class Profile:
     counts: np.ndarray | None = None
     keys: np.ndarray | None = None
     parsed: bool = False
+    rounded: bool = False
     kept_sums: Sums | None = None
 
     @property
@@ -87,7 +92,7 @@ def profile_reference(name: str, column: pa.ChunkedArray, override: ColumnKind |
     if group is Family.BOOLEAN:
         return _levels(name, column, ColumnKind.BOOLEAN)
     times = _iso_times(column)
-    return _times(name, times) if times is not None else _text(name, column)
+    return _text(name, column) if times is None else replace(_times(name, times), type="text in ISO 8601")
 
 
 def profile_like(reference: Profile, column: pa.ChunkedArray) -> Profile:
@@ -104,7 +109,7 @@ def profile_like(reference: Profile, column: pa.ChunkedArray) -> Profile:
     if reference.values is None:
         return _bare(name, reference.kind, column)
     if reference.kind is ColumnKind.DATETIME:
-        times = column if group is Family.TIME else _iso_times(column)
+        times = column if group is Family.TIME else _mostly_times(column)
         return _bare(name, reference.kind, column) if times is None else _times(name, times)
     if group is Family.TEXT:
         return _ordered(name, column, reference.kind, parse_numbers(_plain(column)), parsed=True)
@@ -131,7 +136,13 @@ def _as_kind(name: str, column: pa.ChunkedArray, kind: ColumnKind) -> Profile:
 
 
 def _bare(name: str, kind: ColumnKind, column: pa.ChunkedArray) -> Profile:
-    return Profile(name, kind, type_name(column.type), family(column.type), len(column), column.null_count)
+    import pyarrow.compute as pc
+    import pyarrow.types as t
+
+    missing = column.null_count
+    if t.is_floating(column.type):
+        missing += pc.sum(pc.is_nan(column)).as_py() or 0
+    return Profile(name, kind, type_name(column.type), family(column.type), len(column), missing)
 
 
 def _doubles(column: pa.ChunkedArray) -> np.ndarray:
@@ -164,6 +175,8 @@ def doubles(column: pa.ChunkedArray) -> np.ndarray:
 def _ordered(
     name: str, column: pa.ChunkedArray, kind: ColumnKind, numbers: pa.ChunkedArray, *, parsed: bool = False
 ) -> Profile:
+    import pyarrow.types as t
+
     values = _doubles(numbers)
     values.sort()
     # NaN sorts behind everything, so one search finds where the numbers end.
@@ -178,10 +191,14 @@ def _ordered(
         missing,
         values=values,
         parsed=parsed,
+        rounded=t.is_integer(column.type)
+        and bool(len(values))
+        and bool(max(-values[0], values[-1]) > _EXACT),
     )
 
 
 def _numbers(name: str, column: pa.ChunkedArray) -> Profile:
+    import pyarrow.compute as pc
     import pyarrow.types as t
 
     profile = _ordered(name, column, ColumnKind.NUMERIC, column)
@@ -191,6 +208,9 @@ def _numbers(name: str, column: pa.ChunkedArray) -> Profile:
     distinct = 1 + int(np.count_nonzero(values[1:] != values[:-1]))
     whole = t.is_integer(column.type)
     counts_up = distinct == len(values) and float(values[-1]) - float(values[0]) + 1 == distinct
+    if profile.rounded:
+        # So long a number is a name, where nearly every row has another.
+        distinct, counts_up = pc.count_distinct(column).as_py(), True
     kind = numeric_kind(name, rows=len(values), distinct=distinct, whole=whole, counts_up=bool(counts_up))
     if kind is ColumnKind.IDENTIFIER:
         return _keys(name, column)
@@ -202,17 +222,33 @@ def _with(profile: Profile, kind: ColumnKind, **changes: object) -> Profile:
 
 
 def _times(name: str, column: pa.ChunkedArray) -> Profile:
-    import pyarrow as pa
-
-    stamps = column.drop_null()
-    if pa.types.is_time(stamps.type):
-        seconds = np.sort(stamps.cast(pa.time64("us")).cast(pa.int64()).to_numpy() / 1e6)
-    else:
-        seconds = np.sort(stamps.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).to_numpy() / 1e6)
+    seconds = np.sort(_seconds(column.drop_null()))
     missing = len(column) - len(seconds)
     return Profile(
         name, ColumnKind.DATETIME, type_name(column.type), Family.TIME, len(column), missing, values=seconds
     )
+
+
+def _seconds(stamps: pa.ChunkedArray) -> np.ndarray:
+    """Seconds since 1970, or since midnight: by the unit of the type, so that no far date overflows."""
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    kind = stamps.type
+    if t.is_date32(kind):
+        return stamps.cast(pa.int32()).to_numpy().astype(float) * 86400
+    whole = stamps.cast(pa.int32()) if t.is_time32(kind) else stamps.cast(pa.int64())
+    return whole.to_numpy() / (1000 if t.is_date64(kind) else PER_SECOND[kind.unit])
+
+
+def _mostly_times(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Text as times where at least half of it is; the rest is missing. None for other columns."""
+    import pyarrow as pa
+
+    if family(column.type) is not Family.TEXT:
+        return None
+    times = fitted(column, pa.timestamp("us", tz="UTC"))
+    return times if 2 * (times.null_count - column.null_count) <= len(column) - column.null_count else None
 
 
 def _iso_times(column: pa.ChunkedArray) -> pa.ChunkedArray | None:

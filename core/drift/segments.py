@@ -17,6 +17,7 @@ from core.drift.sources import Slice, Source
 from core.drift.types import DriftReport
 from core.drift.watched import Watched, labels_of, log_columns, rows_of
 from core.drift.windows import Window
+from core.errors import ModelDeskError
 from core.privacy import is_small
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def segment_columns(watched: Watched) -> tuple[str, ...]:
 def segments_of(ws: Workspace, watched: Watched, window: Window, column: str) -> tuple[Segment, ...]:
     """The segments of a window, the largest first; levels of 1 to 10 rows on a side are left out."""
     log = _labelled_log(ws, watched)
-    labelled = _newest_labelled(watched, log)
+    labelled = _newest_labelled(watched, log) if log else np.empty(0, dtype=np.int64)
     reference, current = _text(watched.reference, column), _text(watched.log, column)
     others = [name for name in watched.features if name != column]
     found = []
@@ -68,8 +69,12 @@ def segments_of(ws: Workspace, watched: Watched, window: Window, column: str) ->
     return tuple(sorted(found, key=lambda segment: -segment.rows))
 
 
-def _labelled_log(ws: Workspace, watched: Watched) -> PredictionLog:
-    return read_log(watched.log, labels_of(ws, watched.section), log_columns(watched.section))
+def _labelled_log(ws: Workspace, watched: Watched) -> PredictionLog | None:
+    """The log with its labels; None where they cannot be used, which the report says."""
+    try:
+        return read_log(watched.log, labels_of(ws, watched.section), log_columns(watched.section))
+    except ModelDeskError:
+        return None
 
 
 def _newest_labelled(watched: Watched, log: PredictionLog) -> np.ndarray:
@@ -80,18 +85,13 @@ def _newest_labelled(watched: Watched, log: PredictionLog) -> np.ndarray:
     return rows[known[rows]]
 
 
-def _metric(log: PredictionLog, rows: np.ndarray) -> tuple[str | None, Metric | None]:
-    if log.labels is None or len(rows) < MIN_LABELLED:
+def _metric(log: PredictionLog | None, rows: np.ndarray) -> tuple[str | None, Metric | None]:
+    if log is None or log.labels is None or len(rows) < MIN_LABELLED:
         return None, None
-    if log.scores is not None:
-        rows = rows[np.isfinite(log.scores[rows])]
-    if len(rows) < MIN_LABELLED:
+    answered = log.answers(rows, MIN_LABELLED)
+    if len(answered.rows) < MIN_LABELLED:
         return None, None
-    metrics = measure(
-        log.labels[rows],
-        None if log.predictions is None else log.predictions[rows],
-        None if log.scores is None else log.scores[rows],
-    )
+    metrics = measure(log.labels[answered.rows], answered.predictions, answered.scores)
     return next(((name, metrics[name]) for name in HEADLINE if name in metrics), (None, None))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,14 @@ from core.drift.bins import level_counts
 from core.drift.cache import ProfileCache
 from core.drift.check import reference_profile
 from core.drift.policy import Policy
-from core.drift.present import RARE
+from core.drift.present import RARE, shown_level
 from core.drift.profile import Profile, profile_like
 from core.drift.sources import Source
 from core.privacy import SMALLEST, joined_cells
 
 _BINS = 30
+_LARGEST = 1e307
+"""Numbers beyond it lie in the outermost bins: their differences would overflow."""
 _LEVELS = 15
 _SMALL = SMALLEST - 1
 
@@ -98,10 +101,14 @@ def _numeric(known: np.ndarray, seen: np.ndarray) -> NumericShape | None:
 
 def _edges(low: float, high: float) -> np.ndarray:
     """Equal bins over the middle of the values, from round numbers: an exact one would be some person's value."""
+    # Where doubles are too coarse for thirty bins between, the range is widened until they are not.
+    least = max(_BINS * 8 * math.ulp(max(abs(low), abs(high))), sys.float_info.min * _BINS)
     if low == high:
-        low, high = low - 0.5, high + 0.5
-    digits = -math.floor(math.log10((high - low) / _BINS))
-    step = 10.0**-digits
+        least = max(1.0, least)
+    low, high = max(low, -_LARGEST), min(high, _LARGEST)
+    if high - low < least:
+        low, high = low - least / 2, high + least / 2
+    step = 10.0 ** math.floor(math.log10((high - low) / _BINS))
     return np.linspace(math.floor(low / step) * step, math.ceil(high / step) * step, _BINS + 1)
 
 
@@ -122,7 +129,7 @@ def _levels(known: Profile, seen: Profile) -> LevelShape:
     rare[_LEVELS:] = True
     while rare.any() and not rare.all() and 0 < min(p[rare].sum(), q[rare].sum()) <= _SMALL:
         rare[np.flatnonzero(~rare)[-1]] = True  # the pool itself must not be a small cell
-    names, left, right = levels[~rare].tolist(), p[~rare].tolist(), q[~rare].tolist()
+    names, left, right = [shown_level(name) for name in levels[~rare]], p[~rare].tolist(), q[~rare].tolist()
     if rare.any():
         names, left, right = [*names, RARE], [*left, p[rare].sum()], [*right, q[rare].sum()]
     return LevelShape(

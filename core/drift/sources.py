@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from core.drift.folder import FolderSource
+from core.drift.plain import plain, plain_type
 from core.drift.types import SchemaFinding, Severity
 from core.errors import BadInput, NotFound
 
@@ -28,10 +30,10 @@ class Source(Protocol):
     lengths: tuple[int, ...]
 
     def type_of(self, name: str) -> pa.DataType:
-        """The column's Arrow type."""
+        """The column's Arrow type, one of the plain ones (plain.py)."""
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """The column's values; may raise ArrowException when the data is damaged."""
+        """The column's values; raises BadInput when the data is damaged."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ class TableSource:
 
     def type_of(self, name: str) -> pa.DataType:
         """The column's Arrow type."""
-        return self.table.schema.field(self.table.column_names.index(name)).type
+        return plain_type(self.table.schema.field(self.table.column_names.index(name)).type)
 
     def column(self, name: str) -> pa.ChunkedArray:
         """The column's values."""
-        return self.table.column(self.table.column_names.index(name))
+        return plain(self.table.column(self.table.column_names.index(name)))
 
 
 def repeated_names(names: Sequence[str]) -> tuple[SchemaFinding, ...]:
@@ -105,59 +107,22 @@ class ParquetSource:
 
     def type_of(self, name: str) -> pa.DataType:
         """The column's Arrow type."""
-        return self._schema.field(self._schema.names.index(name)).type
+        return plain_type(self._schema.field(self._schema.names.index(name)).type)
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """The column's values, read now."""
-        return self._file.read(columns=[name]).column(0)
-
-
-class FolderSource:
-    """Files of one table, such as a prediction log by day; a damaged file is a finding, not a failure."""
-
-    def __init__(self, parts: Iterable[Source], findings: Iterable[SchemaFinding] = ()) -> None:
-        self._parts = tuple(parts)
-        self.names = tuple(dict.fromkeys(name for part in self._parts for name in part.names))
-        self.rows = sum(part.rows for part in self._parts)
-        self.files = tuple(file for part in self._parts for file in part.files)
-        self.lengths = tuple(length for part in self._parts for length in part.lengths)
-        self._types = {name: self._common_type(name) for name in self.names}
-        incomplete = [name for name in self.names if any(name not in part.names for part in self._parts)]
-        self.findings = tuple(findings) + tuple(
-            SchemaFinding(
-                name, "missing in some files", Severity.WARNING, f"Column '{name}' is not in every file."
-            )
-            for name in incomplete
-        )
-
-    def _common_type(self, name: str) -> pa.DataType:
+        """The column's values, read now; raises BadInput where they are damaged."""
         import pyarrow as pa
 
-        types = {part.type_of(name) for part in self._parts if name in part.names} - {pa.null()}
-        if len(types) <= 1:
-            return next(iter(types), pa.null())
-        if all(pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_boolean(t) for t in types):
-            return pa.float64()
-        return pa.string()
-
-    def type_of(self, name: str) -> pa.DataType:
-        """The type that holds every file's values: numbers widen to double, a mixture becomes text."""
-        return self._types[name]
-
-    def column(self, name: str) -> pa.ChunkedArray:
-        """The column over all files; rows of a file without the column are null."""
-        import pyarrow as pa
-
-        wanted, chunks = self._types[name], []
-        for part in self._parts:
-            if name not in part.names:
-                chunks.append(pa.nulls(part.rows, wanted))
-                continue
-            column = part.column(name)
-            if pa.types.is_dictionary(column.type):
-                column = column.cast(column.type.value_type)
-            chunks.extend(column.cast(wanted, safe=False).chunks)
-        return pa.chunked_array(chunks, type=wanted)
+        try:
+            # 'a.b' also means the part b of a structure a, which comes first then.
+            table = self._file.read(columns=[name])
+            return plain(table.column(table.column_names.index(name)))
+        except (pa.ArrowException, OSError) as error:
+            # The message of the error may quote a value, so only its type is told.
+            raise BadInput(
+                f"Column '{name}' of {self.files[0].name} cannot be read ({type(error).__name__}).",
+                "The file is damaged: write it again.",
+            ) from error
 
 
 class Remembering:
@@ -165,8 +130,18 @@ class Remembering:
 
     def __init__(self, whole: Source) -> None:
         self._whole, self._columns = whole, {}
-        self.names, self.rows, self.findings = whole.names, whole.rows, whole.findings
+        self.names, self.rows = whole.names, whole.rows
         self.files, self.lengths = whole.files, whole.lengths
+        self.mixed: frozenset[str] = getattr(whole, "mixed", frozenset())
+
+    @property
+    def findings(self) -> tuple[SchemaFinding, ...]:
+        """What is odd about the files."""
+        return self._whole.findings
+
+    def around(self, indices: Any) -> tuple[Source, Any]:
+        """See :meth:`core.drift.folder.FolderSource.around`."""
+        return self._whole.around(indices)
 
     def type_of(self, name: str) -> pa.DataType:
         """The column's Arrow type."""
@@ -208,12 +183,19 @@ class Slice:
         return ()
 
     def type_of(self, name: str) -> pa.DataType:
-        """The column's Arrow type."""
-        return self.whole.type_of(name)
+        """The column's Arrow type, by the files that the rows lie in where files differ."""
+        return self._near(name)[0].type_of(name)
 
     def column(self, name: str) -> pa.ChunkedArray:
         """The chosen rows of the column."""
-        return self.whole.column(name).take(self.indices)
+        source, rows = self._near(name)
+        return source.column(name).take(rows)
+
+    def _near(self, name: str) -> tuple[Source, Any]:
+        if name not in getattr(self.whole, "mixed", ()):
+            return self.whole, self.indices
+        source, rows = self.whole.around(self.indices)
+        return (source, rows) if name in source.names else (self.whole, self.indices)
 
 
 def open_source(data: Any) -> Source:

@@ -70,7 +70,10 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Every statistic of one column; None where it does not apply to the column's kind."""
+    """Every statistic of one column; None where it does not apply to the column's kind.
+
+    ``novelty`` is the p-value that so many levels are new by chance.
+    """
 
     ks: TestResult | None = None
     chi2: TestResult | None = None
@@ -81,6 +84,7 @@ class Statistics:
     wasserstein_normed: float | None = None
     total_variation: float | None = None
     l_infinity: float | None = None
+    novelty: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class Quality:
     type_reference: str | None = None
     type_current: str | None = None
     parsed: bool = False
+    rounded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from core.drift.importance import Importance, surrogate_importance
 from core.drift.kept import Kept
 from core.drift.movement import Part, moved_parts
 from core.drift.policy import DEFAULT, Policy, load_policy
-from core.drift.prediction_log import LogColumns, times_of
+from core.drift.prediction_log import LogColumns, texts, times_of
 from core.drift.profile import profile_like
 from core.drift.references import open_reference
 from core.drift.served_model import served_importance
@@ -29,7 +29,7 @@ from core.drift.sources import Remembering, Slice, Source, open_source
 from core.drift.trend import TrendWindow
 from core.drift.types import ColumnKind, DriftReport
 from core.drift.windows import Window, cut
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, ModelDeskError, NotFound
 
 if TYPE_CHECKING:
     from core.settings import MonitorSection
@@ -55,12 +55,17 @@ class Watched:
     profiles: ProfileCache
     reports: Kept
 
-    def window(self, name: str | None = None) -> Window:
-        """The window called ``name``, else the last one with enough rows. Raises BadInput for an empty log."""
+    def window(self, name: str | None = None, now: datetime | None = None) -> Window:
+        """The window called ``name``, else the last one with enough rows that has begun by ``now``.
+
+        Raises BadInput for an empty log.
+        """
         if not self.windows:
             raise BadInput("The prediction log holds no row with a time.", "Check the timestamp column.")
-        enough = [part for part in self.windows if len(part.indices) >= self.policy.min_rows]
-        return next((part for part in self.windows if part.name == name), (enough or self.windows)[-1])
+        begun = [part for part in self.windows if not (now and part.start and part.start > now)]
+        enough = [part for part in begun if len(part.indices) >= self.policy.min_rows]
+        last = (enough or begun or self.windows)[-1]
+        return next((part for part in self.windows if part.name == name), last)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -129,10 +134,17 @@ def column_kinds(watched: Watched) -> Mapping[str, DecidedKind]:
     found = {}
     for name in watched.features:
         override = watched.policy.kinds.get(name)
-        kind = override or reference_profile(watched.reference, name, None, watched.profiles).kind
+        kind = override or _ruled_kind(watched, name)
         by = "a person" if name in said else "drift-policy.toml" if name in filed else "the rules"
         found[name] = DecidedKind(kind, by, said.get(name))
     return found
+
+
+def _ruled_kind(watched: Watched, name: str) -> ColumnKind:
+    try:
+        return reference_profile(watched.reference, name, None, watched.profiles).kind
+    except ModelDeskError:  # the column is damaged, which the report says
+        return ColumnKind.UNSUPPORTED
 
 
 def log_columns(section: MonitorSection) -> LogColumns:
@@ -227,16 +239,13 @@ def _version_rows(watched: Watched, window: Window) -> tuple[str, np.ndarray] | 
     """The version that answered most of the window, and all rows of the log that it answered."""
     if VERSION not in watched.log.names:
         return None
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    versions = watched.log.column(VERSION).cast(pa.string())
-    counts = versions.take(window.indices).drop_null().value_counts()
-    if not len(counts):
+    versions = texts(watched.log.column(VERSION))
+    said = versions[window.indices]
+    names, counts = np.unique(said[said != ""], return_counts=True)
+    if not len(names):
         return None
-    version = max(counts.to_pylist(), key=lambda item: item["counts"])["values"]
-    rows = np.flatnonzero(pc.equal(versions, version).fill_null(False).to_numpy())
-    return version, rows
+    version = str(names[counts.argmax()])
+    return version, np.flatnonzero(versions == version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def _against_traffic(ws: Workspace, model: str, trained: Source) -> Said:
     from core.drift.watched import open_watched
 
     watched = open_watched(ws, model)
-    window = watched.window()
+    window = watched.window(now=ws.ledger.now())
     asked = Slice(watched.log, window.indices)
     return _compared(ws, trained, asked, watched.policy, f"the requests of {window.name}")
 

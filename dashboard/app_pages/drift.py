@@ -12,6 +12,7 @@ from dashboard.charts.drift import drift_map, performance_over_time
 from dashboard.parts import drift as parts
 from dashboard.parts.alerts import alert_cards, show_alert_dialog
 from dashboard.parts.drift_kinds import kind_popover
+from dashboard.parts.failure import shown_failures
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.identity import current_actor
 from dashboard.parts.marks import current_palette
@@ -108,7 +109,8 @@ with moved:
 
 st.header(f"{report.window} against the reference", anchor=False)
 st.caption(
-    f"{report.drift.verdict.value}: {report.drift.reason}. Reference: {literal(monitors.reference_name(model))}."
+    f"{report.drift.verdict.value}: {literal(report.drift.reason)}. "
+    f"Reference: {literal(monitors.reference_name(model))}."
 )
 known = None if report.drift.engine else monitors.importance(model, window, report.window)
 if known is not None:
@@ -138,11 +140,11 @@ with tabs["All columns"]:
 with tabs["Quality"]:
     parts.quality_tab(report)
 if "Segments" in tabs:
-    with tabs["Segments"]:
+    with tabs["Segments"], shown_failures():
         parts.segments_tab(model, window, report.window)
-    with tabs["Predictions"]:
+    with tabs["Predictions"], shown_failures():
         parts.predictions_tab(model, window, report.window)
-    with tabs["Whole rows"]:
+    with tabs["Whole rows"], shown_failures():
         parts.whole_rows_tab(model, window, report.window)
 with tabs["Export"], st.container(horizontal=True):
     contents = Contents(report, windows, monitors.timeline(model), tuple(alert.event for alert in alerts))

@@ -121,7 +121,7 @@ def column_detail(
 ) -> None:
     """What a column looked like, what it looks like now, since when, and where it moved."""
     began = since(windows, detail.name)
-    st.markdown(f"{inline_badge(detail.verdict.value)} {detail.reason}")
+    st.markdown(f"{inline_badge(detail.verdict.value)} {literal(detail.reason)}")
     facts = [
         f"kind {detail.kind.value}",
         f"drifting since {began}" if began else "not drifting now",
@@ -184,7 +184,10 @@ def _statistics(place: st.delta_generator.DeltaGenerator, detail: ColumnReport) 
 
 
 def _moved(place: st.delta_generator.DeltaGenerator, model: str, window: str, at: str, column: str) -> None:
-    parts = monitors.moved_parts(model, window, at, column)
+    try:
+        parts = monitors.moved_parts(model, window, at, column)
+    except ModelDeskError:  # the picture beside it says why
+        return
     if not parts:
         return
     place.dataframe(
@@ -230,7 +233,7 @@ def performance_table(measured: PerformanceReport, metric: str) -> None:
     )
     for alert in measured.alerts:
         if alert.metric in (None, metric):
-            st.markdown(f"- **{alert.severity.value}** {alert.window or ''} {alert.message}")
+            st.markdown(f"- **{alert.severity.value}** {alert.window or ''} {literal(alert.message)}")
 
 
 def _interval(metric: object) -> tuple[float | None, ...]:
@@ -297,7 +300,7 @@ def predictions_tab(model: str, window: str, at: str) -> None:
     version = f"v{found.version}" if found.version else "the model"
     st.markdown(
         f"{inline_badge(found.report.verdict.value)} What {version} answers in {at}, against its first "
-        f"{small_count(found.rows)} answers: {found.report.reason}"
+        f"{small_count(found.rows)} answers: {literal(found.report.reason)}"
     )
     st.dataframe(
         pd.DataFrame(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 
 from core.errors import ModelDeskError
@@ -10,6 +13,15 @@ from core.errors import ModelDeskError
 def show_failure(error: ModelDeskError) -> None:
     """An expected failure in its own words."""
     st.error(f"**{error.what}**\n\n{error.way_out}".strip(), icon=":material/error:")
+
+
+@contextmanager
+def shown_failures() -> Iterator[None]:
+    """What fails inside is said in its place, so that it costs no other part of the page."""
+    try:
+        yield
+    except ModelDeskError as error:
+        show_failure(error)
 
 
 def show_unexpected(error: Exception) -> None:
