@@ -156,6 +156,10 @@ class Trial:
         """The next step of the ramp; None on the last one."""
         return next((share for share in self.shares if share > self.share), None)
 
+    def stands_as(self, seen: Trial) -> bool:
+        """Whether it is the trial that was ``seen``, in the same step and state; looks at the traffic do not count."""
+        return (self.id, self.state, self.past) == (seen.id, seen.state, seen.past)
+
     @property
     def open(self) -> bool:
         """True while it has traffic."""

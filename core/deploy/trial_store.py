@@ -89,7 +89,7 @@ class TrialStore:
     def still(self, seen: Trial) -> Trial:
         """The trial as it is now; raises Conflict when it is not in the step and state that somebody ``seen`` it in."""
         now = self.last(seen.key)
-        if now is None or (now.id, now.state, now.past) != (seen.id, seen.state, seen.past):
+        if now is None or not now.stands_as(seen):
             stands = f"the {now.kind} of v{now.candidate} is {now.state}" if now else "it is gone"
             where = f" at {now.share} %" if now and now.open else ""
             raise Conflict(

@@ -142,7 +142,10 @@ def _freeze_banner(view: EndpointView) -> None:
         )
         about = Reasoned(
             "Lift the freeze",
-            (f"Allow promotions of {model} in {environment} again.",),
+            (
+                f"{literal(freeze.by.printed_name)} has frozen them, {moment(freeze.since)}: {literal(freeze.reason)}.",
+                f"Allow promotions of {model} in {environment} again.",
+            ),
             "Lift the freeze",
             partial(releases.lift_freeze, model, environment, freeze),
         )

@@ -56,9 +56,11 @@ def _running(trial: Trial) -> None:
         st.markdown(
             f"**{NAMES[trial.kind]}: v{trial.candidate} has {trial.share} % of the traffic** beside v{trial.live}"
         )
-        status_badge("RUNNING" if trial.state is TrialState.RUNNING else "PAUSED", trial.message or None)
+        status_badge("RUNNING" if trial.state is TrialState.RUNNING else "PAUSED")
     ramp = " → ".join(f"**{s} %**" if s == trial.share else f"{s} %" for s in trial.shares)
     st.caption(f"Begun {moment(trial.started_at)} by {literal(trial.by.printed_name)} · {ramp} → all")
+    if trial.state is TrialState.PAUSED and trial.message:
+        st.markdown(f"**Paused:** {literal(trial.message)}")
     _looked(trial)
     if not trials.deployd_runs():
         st.warning(
@@ -73,7 +75,12 @@ def _running(trial: Trial) -> None:
     _actions(trial)
 
 
-def _looked(trial: Trial) -> None:
+@st.fragment(run_every=2.0)
+def _looked(seen: Trial) -> None:
+    """The router's counters, drawn again every two seconds; the whole page once the trial has moved on."""
+    trial = trials.last_trial(seen.key.model, seen.key.environment)
+    if trial is None or not trial.stands_as(seen):
+        st.rerun()
     if trial.look is None:
         st.caption("The router has not been looked at in this step yet.")
         return
@@ -125,6 +132,7 @@ def _compared(report: AbReport) -> None:
 def _actions(trial: Trial) -> None:
     model, environment = trial.key.model, trial.key.environment
     candidate = f"v{trial.candidate}"
+    place = f"**{NAMES[trial.kind]} of {literal(model)} in {environment}: {candidate} beside v{trial.live}**"
     labels = {"abort": f"Abort the {trial.kind}", "finish": f"Finish: {candidate} takes all"}
     if trial.next_share:
         labels = {"advance": f"Go to {trial.next_share} %"} | labels
@@ -142,7 +150,8 @@ def _actions(trial: Trial) -> None:
     with st.container(horizontal=True):
         for verb, label in labels.items():
             why = Why.NEEDED if verb in NEEDS_REASON else Why.WELCOME
-            about = Reasoned(label, sentences(verb, trial), label, partial(trials.change, verb, trial), why)
+            steps = (place, *sentences(verb, trial))
+            about = Reasoned(label, steps, label, partial(trials.change, verb, trial), why)
             icon = f":material/{icons[verb]}:"
             reasoned_button(label, about, NEEDS[verb], model, environment, key=f"trial_{verb}", icon=icon)
 

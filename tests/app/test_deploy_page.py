@@ -135,3 +135,40 @@ def test_what_is_live_is_never_of_before_a_switch_elsewhere(ws: Workspace) -> No
     app.run()
     assert "v1 live" in words(app)
     assert "v2 live" not in words(app)
+
+
+def test_a_trial_is_acted_on_as_it_was_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dialog said 25 %; meanwhile the rules had gone to 25 %, and the click would have gone to 50 %."""
+    from core.access import local_actor
+    from core.deploy import release, trials
+    from core.deploy.trial import TrialState, canary
+    from tests import cheap_workspace as cheap
+
+    monkeypatch.setenv("MODELDESK_WORKSPACE", str(tmp_path))
+    with cheap.cheap_workspace(tmp_path, versions=2) as ws:
+        cheap.ship(ws, 1)
+        me, store = local_actor(ws.settings), trials.store_of(ws.deployments)
+        release.carry_out(
+            ws, release.plan_deploy(ws, cheap.MODEL, 2, "production", trial=canary(10)), me, "is it safe?"
+        )
+        app = open_page()
+        app.button(key="trial_advance").click().run()
+        assert "Canary of risk in production: v2 beside v1" in words(app)
+        trials.advance(ws.deployments, store.needed(cheap.KEY), me)
+        app.button(key="confirm_reasoned").click().run()
+        assert "moved on meanwhile: the canary of v2 is running at 25 %" in words(app)
+        assert store.needed(cheap.KEY).share == 25 and app.button(key="trial_advance").label == "Go to 50 %"
+        app.button(key="trial_pause").click().run()
+        app.text_input(key="reasoned_reason").set_value("the ward asks to wait").run()
+        app.button(key="confirm_reasoned").click().run()
+        assert store.needed(cheap.KEY).state is TrialState.PAUSED
+        assert "**Paused:** the ward asks to wait" in words(app), (
+            "in sight: no phone shows what a pointer would"
+        )
+        app.button(key="trial_abort").click().run()
+        app.button(key="confirm_reasoned").click().run()
+        assert "Say why" in words(app) and store.needed(cheap.KEY).open
+        app.text_input(key="reasoned_reason").set_value("odd scores").run()
+        app.button(key="confirm_reasoned").click().run()
+        assert store.of(cheap.KEY) is None and cheap.says(ws) == 1
+        assert "**Last canary:** v2 beside v1, aborted" in words(app) and not app.exception
