@@ -19,6 +19,7 @@ from core.cli.options import (
     log,
     print_json,
     print_table,
+    progress,
 )
 from core.errors import ExitCode, Unavailable
 
@@ -214,7 +215,8 @@ def hash_files(workspace: WorkspaceOption = HERE, output: OutputOption = Output.
 
     ws = open_workspace(workspace)
     runs = candidates(ws.runs.search().runs())
-    found = hash_artifacts(ws, runs)
+    with progress("Hashing the artifacts", f"of {len(runs):,} runs") as advance:
+        found = hash_artifacts(ws, runs, lambda done, total: advance(1))
     counted = {
         "runs": len(runs),
         "hashed": sum(len(files) for files in found.files.values()),

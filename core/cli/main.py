@@ -31,6 +31,7 @@ from core.cli import (
     trial,
     views,
 )
+from core.cli.at_work import shown_at_work
 from core.cli.compare import compare
 from core.cli.data import check_quality, validate_data
 from core.cli.deploy import deploy, drill, rollback
@@ -98,7 +99,8 @@ app.command()(evidence.card)
 def main() -> None:
     """Run the command line; every expected failure ends with its documented exit code."""
     try:
-        app()
+        with shown_at_work():
+            app()
     except ModelDeskError as error:
         print(f"error: {error.what}", file=sys.stderr)
         if error.way_out:

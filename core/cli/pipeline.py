@@ -21,6 +21,8 @@ from core.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.pipeline.checks import CheckedFiles
     from core.pipeline.jobs import Job
     from core.pipeline.reproduce import RunPlan
@@ -327,10 +329,23 @@ def _follow(folder: Path, job_id: str) -> Job:
 
     log(f"job {job_id}; Ctrl+C cancels it")
     try:
-        return wait(folder, job_id)
+        return wait(folder, job_id, watch=_stage_teller())
     except KeyboardInterrupt:
         stop(folder, job_id)
         return wait(folder, job_id, timeout_s=30)
+
+
+def _stage_teller() -> Callable[[Job], None]:
+    """Logs each stage when it begins, and when it ends."""
+    told: dict[str, str] = {}
+
+    def tell(job: Job) -> None:
+        for one in job.stages:
+            if told.get(one.name) != one.state:
+                told[one.name] = one.state
+                log(f"{one.name}: {one.state}" + (f" ({one.seconds:.1f} s)" if one.seconds else ""))
+
+    return tell
 
 
 def _print_plan(plan: RunPlan, output: Output) -> None:

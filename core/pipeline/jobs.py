@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -157,14 +157,24 @@ def cancel(project: Path, job_id: str) -> None:
     os.kill(holder[1], signal.SIGTERM)
 
 
-def wait(project: Path, job_id: str, *, poll_s: float = 0.2, timeout_s: float | None = None) -> Job:
-    """The job once it is finished; raises Unavailable after ``timeout_s``."""
+def wait(
+    project: Path,
+    job_id: str,
+    *,
+    poll_s: float = 0.2,
+    timeout_s: float | None = None,
+    watch: Callable[[Job], object] = lambda job: None,
+) -> Job:
+    """The job once it is finished, told to ``watch`` at each look; raises Unavailable after ``timeout_s``."""
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    while (job := read_job(project, job_id)).state is JobState.RUNNING:
+    while True:
+        job = read_job(project, job_id)
+        watch(job)
+        if job.state is not JobState.RUNNING:
+            return job
         if deadline is not None and time.monotonic() > deadline:
             raise Unavailable(f"The job {job_id} is still running.", "It goes on; look again later.")
         time.sleep(poll_s)
-    return job
 
 
 def log_tail(project: Path, job_id: str, lines: int = 200) -> str:

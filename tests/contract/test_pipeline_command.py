@@ -74,8 +74,10 @@ def test_repro_reports_what_ran_and_fails_with_3(project: Path) -> None:
     assert data("jobs", "--project", str(project))["jobs"][0]["job_id"] == found["job_id"]
     pipeline("cancel", found["job_id"], "--project", str(project), code=7)
     write(project, {"dvc.yaml": PIPELINE.replace("cat parts", "false && cat parts")})
-    failed = data("repro", "--project", str(project), schema="repro", code=3)
+    said = pipeline("repro", "--project", str(project), "--output", "json", code=3)
+    failed = json.loads(said.stdout)
     assert failed["stages"][-1] == {**failed["stages"][-1], "name": "train", "state": "failed"}
+    assert "\ntrain: failed" in said.stderr
     write(project, {"dvc.yaml": PIPELINE})
 
 
