@@ -35,6 +35,7 @@ class FilterError(BadInput):
     """A filter or order that cannot be understood; ``position`` counts characters from 0."""
 
     def __init__(self, text: str, position: int, problem: str, way_out: str = "") -> None:
+        text = text.encode(errors="replace").decode()
         before, after = text[max(position - 30, 0) : position], text[position : position + 30]
         place = f"character {position + 1}" if after else "the end"
         pointer = f"{before}»{after}" if after else f"{before}»"
@@ -56,11 +57,15 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """``operand comparator value``; the value is a float, a text, or a tuple of them for IN."""
+    """``operand comparator value``; the value is a float, a text, or a tuple of them for IN.
+
+    ``negated`` is NOT IN, NOT LIKE and NOT ILIKE: of data sets one that does so, as ``!=`` has it, unlike NOT (...).
+    """
 
     operand: Operand
     comparator: Comparator
     value: float | str | tuple[float | str, ...]
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from core.experiments.columns import as_array
@@ -76,10 +77,10 @@ class _Evaluation:
         import pyarrow.compute as pc
 
         match condition:
-            case Both(left, right):
-                return pc.and_kleene(self.of(left), self.of(right))
-            case Either(left, right):
-                return pc.or_kleene(self.of(left), self.of(right))
+            case Both():
+                return reduce(pc.and_kleene, map(self.of, _chain(condition)))
+            case Either():
+                return reduce(pc.or_kleene, map(self.of, _chain(condition)))
             case Not(inner):
                 return pc.invert(self.of(inner))
             case Mentions(text):
@@ -91,7 +92,7 @@ class _Evaluation:
             case IsNan(operand):
                 return pc.is_nan(operand_column(self.table, operand, self.extremes))
             case Compare(operand) if operand.kind == "dataset":
-                return self._any_dataset(lambda rows: self._compare(rows[operand.key], condition))
+                return self._any_dataset(lambda rows: self._compare(_told(rows[operand.key]), condition))
             case Compare(operand):
                 return self._compare(operand_column(self.table, operand, self.extremes), condition)
         raise TypeError(condition)
@@ -110,6 +111,12 @@ class _Evaluation:
         return pc.is_in(as_array(self.table.attributes["run_id"]), value_set=as_array(found["run_id"]))
 
     def _compare(self, column: Any, condition: Compare) -> Any:
+        import pyarrow.compute as pc
+
+        found = self._holds(column, condition)
+        return pc.invert(found) if condition.negated else found
+
+    def _holds(self, column: Any, condition: Compare) -> Any:
         operand, value = condition.operand, condition.value
         if isinstance(value, tuple):
             return self._any_of(column, condition)
@@ -125,13 +132,14 @@ class _Evaluation:
         return _COMPARE[condition.comparator](column, value)
 
     def _any_of(self, column: Any, condition: Compare) -> Any:
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        found = None
-        for value in condition.value:  # type: ignore[union-attr]
-            one = self._compare(column, Compare(condition.operand, "=", value))
-            found = one if found is None else pc.or_kleene(found, one)
-        return found
+        if _is_plain_text(column, condition):
+            found = pc.is_in(column, value_set=pa.array(condition.value, pa.string()))
+            return pc.if_else(pc.is_valid(column), found, None)
+        each = (Compare(condition.operand, "=", value) for value in condition.value)  # type: ignore[union-attr]
+        return reduce(pc.or_kleene, (self._holds(column, one) for one in each))
 
     def _comparable(self, column: Any, operand: Operand, value: float | str) -> tuple[Any, Any]:
         import pyarrow as pa
@@ -144,6 +152,30 @@ class _Evaluation:
         if operand.kind in ("param", "tag") and not isinstance(value, str):
             return numbers(column), value
         return column, value
+
+
+def _chain(condition: Both | Either) -> list[Condition]:
+    """What is joined by AND, or by OR: a script joins more of them than functions may call each other."""
+    kind, found = type(condition), []
+    left: Condition = condition
+    while isinstance(left, kind):
+        found.append(left.right)
+        left = left.left
+    return [left, *reversed(found)]
+
+
+def _told(column: Any) -> Any:
+    """A data set's column, null where it is empty: a context that was not given is unknown, as MLflow has it."""
+    import pyarrow.compute as pc
+
+    return pc.if_else(pc.equal(column, ""), None, column)
+
+
+def _is_plain_text(column: Any, condition: Compare) -> bool:
+    import pyarrow as pa
+
+    words = all(isinstance(value, str) for value in condition.value)  # type: ignore[union-attr]
+    return words and pa.types.is_string(column.type) and condition.operand.key != "git_commit"
 
 
 def _calls(name: str) -> Callable[[Any, Any], Any]:

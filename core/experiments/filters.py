@@ -6,6 +6,7 @@
     dataset.digest = 'ab12'             git_commit = '1a2b3c4'     (a prefix of 4 or more characters will do)
     params.max_depth > 5                a param compared with a number is read as a number
     metrics.f1 IS NULL                  metrics.loss IS NAN        run_id IN ('a', 'b')
+    params.note = 'it''s'               a quote within quotes is written twice, or the other kind around it
     baseline                            a word alone: in the run's name, or the beginning of its id
 
 A comparison with something that a run lacks is unknown: neither it nor its NOT finds that run, as in SQL.
@@ -16,6 +17,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import get_args
 
+from core.experiments.columns import metric_value
 from core.experiments.filter_types import (
     ATTRIBUTES,
     DURATION_ATTRIBUTES,
@@ -129,16 +131,14 @@ class _Parser:
         operand = self.operand()
         if self.accept("IS"):
             return self._is(operand)
-        negated = self.accept("NOT")
+        negated = bool(self.accept("NOT"))
         if self.accept("IN"):
-            found: Condition = Compare(operand, "IN", self._list(operand))
-        elif like := self.accept("LIKE", "ILIKE"):
-            found = Compare(operand, like.word, self._pattern(operand))  # type: ignore[arg-type]
-        elif negated:
+            return Compare(operand, "IN", self._list(operand), negated)
+        if like := self.accept("LIKE", "ILIKE"):
+            return Compare(operand, like.word, self._pattern(operand), negated)  # type: ignore[arg-type]
+        if negated:
             raise self.fail("expected IN, LIKE or ILIKE after NOT.")
-        else:
-            return self._plain(operand)
-        return Not(found) if negated else found
+        return self._plain(operand)
 
     def _alone(self) -> bool:
         following = self.left[-2] if len(self.left) > 1 else None
@@ -172,7 +172,8 @@ class _Parser:
         token = self.now
         if token.kind == "number" and operand.kind != "dataset" and not _is_words(operand):
             self.left.pop()
-            return float(token.text)
+            number = float(token.text)
+            return metric_value(number) if operand.kind == "metric" else number
         if token.kind == "quantity" and _is_scale(operand):
             self.left.pop()
             return self._literal(operand, token.text + (" ago" if self.accept("AGO") else ""), token)
@@ -208,7 +209,7 @@ class _Parser:
                 "expected a list in parentheses after IN.", "Example: status IN ('FAILED', 'KILLED')"
             )
         values = [self._value(operand)]
-        while self.accept(","):
+        while self.accept(",") and self.now.text != ")":  # as Python writes a tuple of one
             values.append(self._value(operand))
         if not self.accept(")"):
             raise self.fail("expected a comma or a closing parenthesis.")
@@ -242,6 +243,7 @@ class _Parser:
             raise self.fail(f"expected what to compare, {what}.", "Example: metrics.auroc > 0.9")
         self.left.pop()
         prefix, dot, key = token.inner.partition(".") if token.kind == "word" else ("", "", token.inner)
+        prefix = prefix.strip("`")
         if not dot:
             return self._attribute(token.inner, token)
         if prefix.lower() not in _PREFIXES:

@@ -207,8 +207,13 @@ def explained(where: str, error: Exception) -> tuple[str, str]:
             f"{where} is locked by another process and did not answer within {LOCK_WAIT_MS / 1000:.0f} s.",
             "Try again when that write has finished.",
         )
-    if "not a database" in text or "malformed" in text:
-        return f"{where} is no SQLite database or is damaged.", "Check the tracking URI."
+    if "not a database" in text:
+        return f"{where} is no SQLite database.", "Check the tracking URI."
+    if "malformed" in text or "disk I/O error" in text:
+        return (
+            f"{where} is damaged or was cut short.",
+            "Restore it from a backup; `sqlite3 FILE .recover` saves what is left.",
+        )
     if re.search(r"no such (table|column)|doesn't exist|does not exist", text):
         if "alembic_version" in text:
             return no_schema(where)

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
@@ -71,9 +72,13 @@ class MlflowServer:
             yield from self._pages_together(path, body, field, together)
             return
         while token:
-            answer = self._post(path, {**body, "page_token": token})
+            answer, asked = self._post(path, {**body, "page_token": token}), token
             yield from answer.get(field, ())
             token = answer.get("next_page_token")
+            if token == asked:
+                raise Unavailable(
+                    f"The MLflow server at {self.uri} answers with the same page again and again."
+                )
 
     def _pages_together(
         self, path: str, body: dict[str, Any], field: str, together: int
@@ -162,17 +167,22 @@ def _token(offset: int) -> str:
 
 
 def _parsed(answer: httpx.Response) -> dict[str, Any]:
+    found = _json(answer.content)
+    if not isinstance(found, dict):
+        raise Unavailable(
+            f"{answer.url.copy_with(username=None, password=None)} did not answer in MLflow's JSON.",
+            "Check that the tracking URI names an MLflow server.",
+        )
+    return found
+
+
+def _json(content: bytes) -> Any:
+    """What the text says, None where it is no JSON."""
     import orjson
 
-    try:
-        return orjson.loads(answer.content)
-    except orjson.JSONDecodeError:
-        pass
-    try:
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(content)
+    with suppress(ValueError):
         # MLflow's bulk answers hold bare NaN, which is not JSON but which Python reads.
-        return json.loads(answer.content)
-    except ValueError as error:
-        raise Unavailable(
-            f"{answer.url.copy_with(username=None, password=None)} did not answer in JSON.",
-            "Check that the tracking URI names an MLflow server.",
-        ) from error
+        return json.loads(content)
+    return None

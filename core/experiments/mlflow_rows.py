@@ -13,8 +13,11 @@ from core.experiments.types import Lifecycle, Run, RunTable, datasets_of, times
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# A run of MLflow before 1.30 has its name in a tag alone; nothing looks for it where there is a name.
 _RUNS = """
-SELECT r.run_uuid AS run_id, coalesce(r.name, '') AS name, e.name AS experiment,
+SELECT r.run_uuid AS run_id,
+       coalesce(nullif(r.name, ''), (SELECT t.value FROM tags t WHERE t.run_uuid = r.run_uuid
+                                     AND t."key" = 'mlflow.runName'), '') AS name, e.name AS experiment,
        r.experiment_id AS experiment_id, coalesce(r.status, '') AS status, coalesce(r.user_id, '') AS "user",
        coalesce(r.lifecycle_stage, 'active') AS lifecycle_stage, coalesce(r.artifact_uri, '') AS artifact_uri,
        coalesce(r.start_time, -1) AS start_time, coalesce(r.end_time, -1) AS end_time

@@ -1,54 +1,36 @@
 """Whole experiments of a server kept as Parquet, brought up to date by asking only for what can have changed.
 
-Each search asks for runs that started since, runs that were not finished, and (a few each time, oldest
-check first) some of the others: a finished run can still be tagged or deleted. ``forget`` starts afresh.
+Each search asks for runs that started since, runs that were not finished, and for those of a stretch of time, each
+search the next one: a finished run can still be tagged, deleted or restored, and one can be brought in from elsewhere
+or from a machine whose clock is behind. ``forget`` starts afresh.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.experiments import columns
+from core.experiments.rechecking import questions, started_since, without_runs
 from core.experiments.rest_rows import run_table
+from core.experiments.snapshot_file import Snapshot, cache_folder, load, save
 from core.experiments.types import RunTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = "1"
-RECHECKED = 50
-"""Finished runs looked at again by each refresh."""
 FIRST_RUNS = 500
 """As many runs are shown while the others come: a page of a server."""
 FRESH_SECONDS = 2.0
 SAVED_EVERY = timedelta(minutes=1)
-OVERLAP_MS = 60_000
-"""Clocks of training machines differ: runs that started this long before the newest are asked for again."""
-LASTING = timedelta(days=14)
-"""An unfinished run that began earlier is asked only whether it has ended."""
-_IN_ONE_FILTER = 100
-_RUN_ID = re.compile(r"[\w-]+")
 _KINDS = ("metrics", "params", "tags")
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Every active run of some experiments as of a time; ``cursor`` is where the rolling check continues."""
-
-    table: RunTable
-    cursor: int = 0
-    monotonic: float = 0.0
-    saved: datetime | None = None
 
 
 class Snapshots:
@@ -75,7 +57,7 @@ class Snapshots:
 
         ``at_once`` gives the first pages of a first fetch (``complete`` is False) while it goes on.
         """
-        known = self._kept.get(key) or _load(self._file(key))
+        known = self._kept.get(key) or load(self._file(key))
         if known is None and at_once:
             coming = self._first_fetch(key, ids, names)
             if (partial := coming.so_far()) is not None:
@@ -90,7 +72,7 @@ class Snapshots:
 
     def _settled(self, key: str, ids: Sequence[str], names: Mapping[str, str]) -> RunTable:
         with self._lock:
-            known = self._kept.get(key) or _load(self._file(key))
+            known = self._kept.get(key) or load(self._file(key))
             if known is None and key in self._coming:
                 known = Snapshot(self._coming.pop(key).whole(), 0, time.monotonic())
                 self._kept[key] = known
@@ -98,7 +80,7 @@ class Snapshots:
                 return known.table
             found = self._refreshed(known, ids, names) if known else self._whole(ids, names)
             if found.saved is None or found.table.as_of - found.saved > SAVED_EVERY:
-                _save(found, self._file(key))
+                save(found, self._file(key))
                 found = replace(found, saved=found.table.as_of)
             self._kept[key] = found
             return found.table
@@ -108,7 +90,7 @@ class Snapshots:
         with self._lock:
             self._kept.clear()
             self._coming.clear()
-            for file in self._folder.glob("*.parquet"):
+            for file in (*self._folder.glob("*.parquet"), *self._folder.glob("*.part")):
                 file.unlink(missing_ok=True)
 
     def _file(self, key: str) -> Path:
@@ -120,15 +102,15 @@ class Snapshots:
 
     def _refreshed(self, known: Snapshot, ids: Sequence[str], names: Mapping[str, str]) -> Snapshot:
         as_of = datetime.now(UTC)
-        suspects, lasting, cursor = _suspects(known, as_of)
-        found = list(self._fetch(ids, _started_since(known.table)))
-        for listed in _lists(suspects):
-            found += self._fetch(ids, f"attributes.run_id IN ({listed})")
-        for listed in _lists(lasting):
-            found += self._fetch(ids, f"attributes.status != 'RUNNING' AND attributes.run_id IN ({listed})")
-        changed = run_table({run["info"]["run_id"]: run for run in found}.values(), names, as_of)
-        table = _merged(known.table, changed, set(suspects), as_of)
-        return Snapshot(_of_experiments(table, ids), cursor, time.monotonic(), known.saved)
+        asked = questions(known.table, known.cursor, as_of)
+        found = list(self._fetch(ids, started_since(known.table)))
+        for filter in asked.filters:
+            found += self._fetch(ids, filter)
+        if unseen := without_runs(known.table, ids):
+            found += self._fetch(unseen, "")
+        changed = run_table(_once(found), names, as_of)
+        table = _merged(known.table, changed, asked.about, as_of)
+        return Snapshot(_of_experiments(table, ids), asked.cursor, time.monotonic(), known.saved)
 
 
 class _FirstFetch:
@@ -181,53 +163,6 @@ def _once(runs: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
     return {run["info"]["run_id"]: run for run in runs}.values()
 
 
-def cache_folder() -> Path:
-    """Where snapshots may be kept: MODELDESK_CACHE, else the user's cache folder."""
-    named = os.environ.get("MODELDESK_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(named) if named else Path(base) / "modeldesk"
-
-
-def _suspects(known: Snapshot, now: datetime) -> tuple[list[str], list[str], int]:
-    """Runs to look at again, unfinished ones to ask only whether they have ended, and the cursor after them.
-
-    A run that began long ago and never ended is mostly dead: only its end is news, until its turn comes.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    frame = known.table.attributes
-    ended = pc.is_valid(frame["end_time"])
-    recent = pc.fill_null(
-        pc.greater(frame["start_time"], pa.scalar(now - LASTING, frame["start_time"].type)), True
-    )
-    going = frame.filter(pc.and_not(recent, ended))["run_id"].to_pylist()
-    others = frame.filter(pc.or_(ended, pc.invert(recent)))["run_id"]
-    start = known.cursor if known.cursor < len(others) else 0
-    again = others.slice(start, RECHECKED).to_pylist()
-    lasting = frame.filter(pc.invert(pc.or_(ended, recent)))["run_id"].to_pylist()
-    asked = dict.fromkeys(filter(_RUN_ID.fullmatch, going + again))
-    return (
-        list(asked),
-        [run_id for run_id in lasting if run_id not in asked and _RUN_ID.fullmatch(run_id)],
-        start + len(again),
-    )
-
-
-def _lists(run_ids: Sequence[str]) -> Iterator[str]:
-    """The ids as lists for a filter, a hundred each."""
-    for start in range(0, len(run_ids), _IN_ONE_FILTER):
-        yield ", ".join(f"'{run_id}'" for run_id in run_ids[start : start + _IN_ONE_FILTER])
-
-
-def _started_since(table: RunTable) -> str:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    latest = pc.max(pc.cast(table.attributes["start_time"], pa.int64())).as_py()
-    return f"attributes.start_time >= {latest - OVERLAP_MS}" if latest is not None else ""
-
-
 def _merged(old: RunTable, changed: RunTable, gone: set[str], as_of: datetime) -> RunTable:
     """``old`` with ``changed`` runs put in; those of ``gone`` that were not found again have been deleted."""
     import pyarrow as pa
@@ -278,64 +213,3 @@ def _of_experiments(table: RunTable, ids: Sequence[str]) -> RunTable:
     if pc.all(inside).as_py() is not False:
         return table
     return replace(table.take(pc.indices_nonzero(inside)), total=pc.sum(inside).as_py())
-
-
-def _save(snapshot: Snapshot, file: Path) -> None:
-    """Write the snapshot; a disk that cannot be written only costs the next process its head start."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = snapshot.table
-    parts = {
-        f"attributes.{name}": column
-        for name, column in zip(table.attributes.column_names, table.attributes.columns, strict=True)
-    }
-    for kind in _KINDS:
-        wide: pa.Table = getattr(table, kind)
-        parts |= {f"{kind}.{name}": wide[name] for name in wide.column_names}
-    about = {
-        "format": FORMAT,
-        "as_of": table.as_of.isoformat(),
-        "cursor": snapshot.cursor,
-        "datasets": table.datasets.to_pylist(),
-    }
-    partial = file.with_suffix(f".{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        pq.write_table(
-            pa.table(parts, metadata={"modeldesk": json.dumps(about)}), partial, compression="zstd"
-        )
-        partial.replace(file)
-    except OSError:
-        partial.unlink(missing_ok=True)
-
-
-def _load(file: Path) -> Snapshot | None:
-    """The snapshot of a file; None when there is none that can be read."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        wide = pq.read_table(file)
-        about = json.loads((wide.schema.metadata or {}).get(b"modeldesk", b"{}"))
-    except (OSError, pa.ArrowInvalid, ValueError):
-        return None
-    if about.get("format") != FORMAT:
-        return None
-
-    def part(kind: str) -> pa.Table:
-        names = [name for name in wide.column_names if name.startswith(f"{kind}.")]
-        found = wide.select(names).rename_columns([name.split(".", 1)[1] for name in names])
-        return found if names else columns.empty(wide.num_rows)
-
-    table = RunTable(
-        attributes=part("attributes").cast(columns.attribute_schema()),
-        metrics=part("metrics"),
-        params=part("params"),
-        tags=part("tags"),
-        datasets=pa.Table.from_pylist(about["datasets"], schema=columns.dataset_schema()),
-        total=wide.num_rows,
-        source="http",
-        as_of=datetime.fromisoformat(about["as_of"]),
-    )
-    return Snapshot(table, about["cursor"], saved=table.as_of)

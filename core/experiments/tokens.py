@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 from core.experiments.filter_types import FilterError
 
-MAX_LENGTH = 10_000
+MAX_LENGTH = 200_000
+"""Enough for ``run_id IN (...)`` with 5,000 ids, as scripts write it."""
 
 _PATTERN = re.compile(
     r"""
     (?P<space>\s+)
-  | (?P<text>'[^']*'|"[^"]*")
+  | (?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
+  | (?P<word>(?:[^\W\d]|`\w+`\.)[\w.\-/:]*)
   | (?P<quoted>`[^`]*`)
   | (?P<quantity>[0-9]+(?:\.[0-9]+)?(?:ms|s|min|m|h|d|w)\b)
   | (?P<number>[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.]))
   | (?P<operator><=|>=|!=|<>|==|=|<|>)
   | (?P<mark>[(),])
-  | (?P<word>[^\W\d][\w.\-/:]*)
     """,
     re.VERBOSE,
 )
@@ -39,14 +40,17 @@ class Token:
 
     @property
     def inner(self) -> str:
-        """The piece without its quotes."""
-        return self.text[1:-1] if self.kind in ("text", "quoted") else self.text
+        """The piece without its quotes; one that is doubled within them is a quote."""
+        quote = self.text[:1]
+        return self.text[1:-1].replace(quote * 2, quote) if self.kind in ("text", "quoted") else self.text
 
 
 def tokens(text: str) -> tuple[Token, ...]:
     """The tokens of ``text`` with an ``end`` behind them; raises FilterError."""
     if len(text) > MAX_LENGTH:
         raise FilterError(text, MAX_LENGTH, f"the text is longer than {MAX_LENGTH:,} characters.")
+    if broken := re.search("[\ud800-\udfff]", text):
+        raise FilterError(text, broken.start(), "this is half a character.", "Type the filter anew.")
     found, position = [], 0
     while position < len(text):
         match = _PATTERN.match(text, position)
@@ -62,7 +66,7 @@ def _unreadable(character: str) -> tuple[str, str]:
     if character in "'\"`":
         return (
             f"the quote {character} is not closed.",
-            "Use the other kind of quote around text that contains one.",
+            "Within quotes write a quote twice: 'it''s', or use the other kind: \"it's\".",
         )
     if character.isdigit() or character in "+-.":
         return (

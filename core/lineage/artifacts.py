@@ -169,7 +169,7 @@ def _fetched(
 
 
 def _kept_file(ws: Workspace) -> Path:
-    from core.experiments.snapshot import cache_folder
+    from core.experiments.snapshot_file import cache_folder
 
     name = hashlib.sha256(f"{ws.settings.tracking_uri} {ws.root}".encode()).hexdigest()[:24]
     return cache_folder() / "artifact-hashes" / f"{name}.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -14,6 +15,7 @@ from core.errors import BadInput, NotFound, Refused, Unavailable
 from core.experiments import mlflow_rest
 from core.experiments.mlflow_bulk import read_elsewhere
 from core.experiments.mlflow_database import SqliteFile
+from core.experiments.mlflow_postgres import PostgresServer
 from core.experiments.mlflow_rows import read_runs, scope_of
 from core.experiments.runs import Runs, open_tracking
 from core.experiments.types import Keys
@@ -254,6 +256,30 @@ def test_artifacts(runs, store):
             runs.artifact(base, path)
     with pytest.raises(BadInput, match="larger than 3 bytes"):
         runs.artifact(base, "notes.txt", max_bytes=3)
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_a_postgres_that_ends_our_connections_fails_one_read_at_most(postgres_store, tmp_path):
+    def end_others():
+        ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        psql = [str(server_binaries() / "psql"), postgres_store.uri, "-Atc", f"{ended} AND usename = 'desk'"]
+        return int(subprocess.run(psql, check=True, capture_output=True, text=True).stdout)
+
+    runs = open_tracking(postgres_store.uri, tmp_path)
+    assert names(runs.search("diagnosis")) == NEWEST_FIRST
+    assert end_others(), "a connection is kept between reads"
+    runs.refresh()
+    assert names(runs.search("diagnosis")) == NEWEST_FIRST
+    database = PostgresServer(postgres_store.uri)
+    with pytest.raises(Unavailable, match="does not answer"), database.session() as session:
+        assert session.rows("SELECT 1 AS one")
+        end_others()
+        session.rows("SELECT 2 AS two")
+    with database.session() as session, database.session() as other:  # the second is a connection of its own
+        assert [each.rows("SELECT 1 AS one") for each in (session, other)] == [[{"one": 1}]] * 2
+        with pytest.raises(Unavailable), database.session() as writing:
+            writing.rows("DELETE FROM tags RETURNING key")
 
 
 @pytest.mark.slow

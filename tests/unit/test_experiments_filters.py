@@ -197,8 +197,20 @@ def commit_comparison(draw):
 def dataset_comparison(draw):
     place, key = draw(st.sampled_from(list(enumerate(("name", "digest", "context")))))
     value = draw(st.sampled_from(["train", "ab12", "training", "", "nothing"]))
+    text, test = draw(
+        st.sampled_from(
+            [
+                (f"= '{value}'", lambda found: found == value),
+                (f"!= '{value}'", lambda found: found != value),
+                (f"NOT IN ('{value}', 'cd34')", lambda found: found not in (value, "cd34")),
+                (f"NOT LIKE '{value}%'", lambda found: not found.startswith(value)),
+            ]
+        )
+    )
     # A run has any number of data sets: the question is whether one fits, so it is never unknown.
-    return f"dataset.{key} = '{value}'", lambda run: any(item[place] == value for item in run.get("data", ()))
+    return f"dataset.{key} {text}", lambda run: any(
+        item[place] and test(item[place]) for item in run.get("data", ())
+    )
 
 
 nan_test = st.just(("metrics.auroc IS NAN", known("auroc", lambda found: found != found)))
@@ -287,6 +299,18 @@ def test_a_wrong_filter_points_at_the_character(text, place, problem):
     with pytest.raises(FilterError, match=re.escape(problem)) as caught:
         parse_filter(text)
     assert caught.value.position == place
+
+
+def test_a_filter_of_any_length_and_with_any_quotes():
+    assert search(" AND ".join(["metrics.auroc > 0.5"] * 2000)) == search("metrics.auroc > 0.5")
+    assert search(" OR ".join(["status = 'FAILED'", "status = 'KILLED'"] * 1000)) == search(
+        "status IN ('FAILED', 'KILLED')"
+    )
+    quoted = parse_filter("params.model = 'it''s \"so\"'")
+    assert quoted == parse_filter('params.model = "it\'s ""so"""') and quoted.value == 'it\'s "so"'
+    with pytest.raises(FilterError, match="half a character") as caught:
+        search("params.model = '\udcff'")
+    assert caught.value.position == 16 and str(caught.value).encode()
 
 
 def test_a_metric_without_a_direction_has_no_best():
