@@ -38,6 +38,8 @@ def preview_of(artifact: Artifact) -> tuple[Preview, str]:
 
     Everything that is named like rows, and is no table that can be summed up, is refused rather than guessed at.
     """
+    if artifact.size == 0:
+        return Preview.NONE, "The file is empty."
     path = PurePosixPath(artifact.path)
     suffix = path.suffix.lower()
     most = TABLE_BYTES if suffix in _TABLES else PREVIEW_BYTES

@@ -9,7 +9,7 @@ from dashboard import services
 from dashboard.parts import comparison as parts
 from dashboard.parts import comparison_charts as charts
 from dashboard.parts import comparison_groups as groups
-from dashboard.parts.export import export_menu
+from dashboard.parts.export import export_buttons
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.saved_views import saved_views
@@ -32,7 +32,8 @@ def show(refs: list[str]) -> None:
 
 def picker(refs: list[str]) -> None:
     """Choose an experiment's runs, and anything else by reference."""
-    names = services.experiment_names()
+    counts = {item.name: item.runs or 0 for item in services.experiments()}
+    names = sorted(counts, key=lambda name: -counts[name])
     experiment = st.selectbox("Experiment", names, key="picker_experiment", index=0 if names else None)
     offered = services.run_choices(experiment, PICKED) if experiment else {}
     chosen = st.multiselect(
@@ -125,12 +126,14 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         with selection:
             picker(refs)
     saved_views("compare")
-    table = difference_table(comparison, declared, identical=identical)
-    export_menu("comparison", len(table[1]), lambda most: (table[0], table[1][:most]))
 
 beside = len(comparison.items) <= SIDE_BY_SIDE
-if metric:
-    parts.verdict_headline(comparison, metric)
+table = difference_table(comparison, declared, identical=identical)
+with st.container(horizontal=True, vertical_alignment="center"):
+    if metric:
+        parts.verdict_headline(comparison, metric)
+    st.space("stretch")
+    export_buttons("comparison", len(table[1]), lambda most: (table[0], table[1][:most]))
 left, right = st.columns([3, 2], gap="medium") if beside else (st.container(), st.container())
 with left:
     parts.difference_grid(comparison, declared, identical=identical, first=metric)

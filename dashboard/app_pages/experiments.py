@@ -12,7 +12,7 @@ from dashboard.palette import ago
 from dashboard.parts import run_charts as charts
 from dashboard.parts import run_groups as groups
 from dashboard.parts import run_table as parts
-from dashboard.parts.export import export_menu
+from dashboard.parts.export import export_buttons
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header, remember_address
 from dashboard.parts.run_columns import choose_columns, choose_curve, choose_order, curve_name
@@ -50,7 +50,7 @@ if not any(item.runs is None or item.runs for item in found):
 counts = {item.name: item.runs for item in found}
 largest = max(counts, key=lambda name: counts[name] or 0)
 declared = tuple(services.workspace().settings.metric_directions)
-where, what, whole = st.columns([1.8, 4.7, 3.5], gap="small")
+where, what, whole = st.columns([1.8, 5.6, 2.6], gap="small")
 with where:
     held = st.query_params.get("experiment", largest)
     st.session_state["experiment"] = held if held in counts else ALL if held == ALL else largest
@@ -66,7 +66,6 @@ with where:
 with whole, st.container(horizontal=True, gap="small"):
     view = st.popover("Columns", icon=":material/view_column:")
     saved_views("experiments")
-    controls = st.container(horizontal=True, width="content")
 scope = None if experiment == ALL else experiment
 try:
     everything = services.run_table(scope, "", "")
@@ -109,8 +108,6 @@ if not len(table):
 
 with view:
     shown = overview.shown_columns(table, keys, choose_curve(everything, table))
-with controls:
-    export_menu("runs", len(table), lambda most: parts.written(shown, most))
 picked: list[int] = []
 if shown_as == charts.SCATTER:
     picked = charts.scatter(table, declared)
@@ -159,4 +156,5 @@ def freshness() -> None:
 
 with st.container(horizontal=True, vertical_alignment="center"):
     freshness()
+    export_buttons("runs", len(table), lambda most: parts.written(shown, most))
     st.button("Refresh all", icon=":material/refresh:", on_click=services.refresh_runs, type="tertiary")

@@ -9,9 +9,11 @@ from dashboard.parts.attention import attention_list
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header
 from dashboard.parts.identity import current_actor
-from dashboard.parts.inventory import model_table, untold_answers
+from dashboard.parts.inventory import model_table, opened_model, untold_answers
 from dashboard.parts.reports import report_downloads
 
+if opened := opened_model("overview_models"):
+    st.switch_page("app_pages/registry.py", query_params={"model": opened})
 page_header("Overview", "What is live, and what needs somebody now.")
 actor = current_actor(services.workspace().settings)
 seen = services.overview(actor)
@@ -39,7 +41,7 @@ model = model_table(seen.models, "overview_models")
 untold_answers(seen.models)
 if model is None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Select a model to go to its versions, deployment, drift or lineage.")
+        st.caption("A model's name leads to its versions; its box to deployment, drift and lineage too.")
         report_downloads("Weekly report", f"weekly-{now:%G-W%V}", services.reports.weekly(actor))
     st.stop()
 with st.container(horizontal=True):

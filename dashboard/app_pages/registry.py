@@ -12,7 +12,7 @@ from dashboard.parts.answers import show_answer
 from dashboard.parts.failure import show_failure
 from dashboard.parts.header import empty_state, page_header, wanted_but_unknown
 from dashboard.parts.identity import current_actor
-from dashboard.parts.inventory import live_on, model_table, search_results, untold_answers
+from dashboard.parts.inventory import live_on, model_table, opened_model, search_results, untold_answers
 from dashboard.parts.marks import current_palette, status_badge
 from dashboard.parts.outside import outside_banner
 from dashboard.parts.promote import promote_buttons
@@ -40,6 +40,8 @@ if not names and not failure:
         icon=":material/inventory_2:",
     )
     st.stop()
+if opened := opened_model("models"):
+    st.session_state["model"] = opened
 unknown = wanted_but_unknown("model", names)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     model = st.selectbox("Model", [ALL, *names], key="model", bind="query-params", width=280)
@@ -80,7 +82,7 @@ if model == ALL or failure:
     if failure:
         st.stop()
     if chosen is None:
-        st.caption("Select a model to see its versions; search above looks through all of them.")
+        st.caption("Click a model's name to see its versions; search above looks through all of them.")
     else:
         st.button(
             f"Versions of {chosen}",

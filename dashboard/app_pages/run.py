@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import ModelDeskError
 from dashboard import services
+from dashboard.charts.histories import SYSTEM
 from dashboard.palette import MISSING, ago, duration, moment, number, short_hash
 from dashboard.parts import run_details as parts
 from dashboard.parts.artifacts import artifact_browser
@@ -70,7 +71,7 @@ for column, (label, value) in zip(st.columns([3, 1, 1, 1, 1]), facts.items(), st
         st.caption(label)
         st.text(value)
 
-own = [name for name in sorted(run.metrics) if not name.startswith(parts.SYSTEM)]
+own = [name for name in sorted(run.metrics) if not name.startswith(SYSTEM)]
 left, right = st.columns(2, gap="medium")
 with left:
     st.header("Metrics", anchor=False)
@@ -80,9 +81,9 @@ with right:
     parts.pairs("param", "value", run.params, "no param")
 
 parts.curves(run, own, "Over the steps", "curves")
-system = [name for name in sorted(run.metrics) if name.startswith(parts.SYSTEM)]
+system = [name for name in sorted(run.metrics) if name.startswith(SYSTEM)]
 if system:
-    parts.curves(run, system, "System metrics", "system")
+    parts.curves(run, system, "System metrics", "system", small=True)
 
 st.header("Artifacts", anchor=False)
 artifact_browser(run.run_id)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from dashboard.palette import Palette, mark
+from dashboard.palette import MISSING, Palette, mark
+from dashboard.parts.text import shortened
 
 if TYPE_CHECKING:
     from core.compare.grouping import Group
     from core.compare.importance import Importance
     from core.compare.types import Verdict
-    from core.experiments.types import History
 
 PARALLEL_LIMIT = 500
 PARALLEL_AXES = 8
@@ -24,24 +25,24 @@ PNG = {
     "modeBarButtonsToRemove": ["autoScale2d", "zoomIn2d", "zoomOut2d"],
 }
 """Plotly's own buttons, without the ones nobody needs; the camera saves the chart as a PNG of twice its size."""
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-_ROW = 34
-_NAMED_LINES = 24
-_NAMED_TICKS, _OWN_TICKS, _TICK = 20, 6, 18
-MISSING = "missing"
+_ROW, _NAMED_ROW = 34, 46
+_NAMED_TICKS, _OWN_TICKS, _TICK = 20, 6, 20
+_UPRIGHT_AXES = 4  # labels of more are tilted: on a phone they would be written over each other
+_NAME = 56  # characters that a phone has room for
 
 
 def interval_chart(verdicts: Sequence[Verdict], labels: Mapping[str, str], palette: Palette) -> go.Figure:
     """Difference to the baseline with its interval, one line a candidate; zero is drawn."""
     colors = {"better": palette.good, "worse": palette.bad}
-    figure = _figure(palette, height=110 + _ROW * len(verdicts))
+    figure, names = base_figure(palette, height=110 + _NAMED_ROW * len(verdicts)), []
     for verdict in verdicts:
         color = colors.get(verdict.word.value, palette.unknown)
         known = verdict.low is not None and verdict.high is not None
+        names.append(f"{mark(verdict.word.value).shape} {labels[verdict.candidate]}")
         figure.add_trace(
             go.Scatter(
                 x=[verdict.difference],
-                y=[f"{mark(verdict.word.value).shape} {labels[verdict.candidate]}"],
+                y=[names[-1]],
                 mode="markers",
                 marker={"color": color, "size": 10, "symbol": "circle" if known else "circle-open"},
                 error_x={
@@ -61,80 +62,48 @@ def interval_chart(verdicts: Sequence[Verdict], labels: Mapping[str, str], palet
     figure.update_layout(margin={"r": 28})
     figure.add_vline(x=0, line={"color": palette.muted, "dash": "dot", "width": 1})
     figure.update_xaxes(title="difference, 95 % interval", tickformat="+.3~g")
-    return figure.update_yaxes(autorange="reversed", automargin=True)
-
-
-def step_chart(
-    histories: Sequence[History],
-    labels: Mapping[str, str],
-    palette: Palette,
-    *,
-    x: str = "step",
-    log: bool = False,
-    best: str | None = None,
-    smoothing: float = 0.0,
-) -> go.Figure:
-    """A metric over steps, or over ``x="relative time"``; ``best`` ("higher", "lower") draws best so far.
-
-    ``smoothing`` (0 to below 1) is the weight of what came before; the values as logged stay visible beneath.
-    """
-    figure = _figure(palette, height=420)
-    for index, history in enumerate(histories):
-        across = (history.times - history.times[:1]) / 1000 if x == "relative time" else history.steps
-        values = _best_so_far(history.values, best) if best else history.values
-        line = {
-            "color": palette.series[index % len(palette.series)],
-            "dash": _DASHES[index // len(palette.series) % len(_DASHES)],
-        }
-        mode = "lines" if len(history.steps) > 1 else "markers"
-        if smoothing:
-            faint = go.Scatter(
-                x=across, y=values, mode=mode, line=line, opacity=0.25, showlegend=False, hoverinfo="skip"
-            )
-            figure.add_trace(faint)
-        shown = _smoothed(values, smoothing) if smoothing else values
-        figure.add_trace(go.Scatter(x=across, y=shown, name=labels[history.run_id], mode=mode, line=line))
-    figure.update_layout(showlegend=1 < len(histories) <= _NAMED_LINES)
-    figure.update_xaxes(title="seconds since the first value" if x == "relative time" else "step")
-    title = histories[0].metric if histories else ""
-    figure.update_yaxes(title=f"{title}, best so far" if best else title, type="log" if log else "linear")
-    return figure
+    return _named_rows(figure, names, palette)
 
 
 def group_chart(groups: Sequence[Group], names: Sequence[str], metric: str, palette: Palette) -> go.Figure:
     """One row a setting: every run as a point, the mean as a bar mark with one standard deviation."""
-    figure = _figure(palette, height=110 + _ROW * len(groups))
+    figure, drawn = base_figure(palette, height=110 + _NAMED_ROW * len(groups)), []
     for name, group in zip(names, groups, strict=True):
         found = group.metrics.get(metric)
         if found is None or not found.n:
             continue
+        drawn.append(name)
         points = [item.metrics[metric] for item in group.items if metric in item.metrics]
         figure.add_trace(_marks(points, name, palette.series[0], "circle-open", 8))
         figure.add_trace(_marks([found.mean], name, palette.text, "line-ns-open", 16, found.sd))
-    figure.update_xaxes(title=f"{metric}: runs, mean and standard deviation")
-    return figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_xaxes(title=f"{metric}: runs, mean and sd")
+    return _named_rows(figure, drawn, palette)
 
 
 def box_chart(groups: Sequence[Group], names: Sequence[str], metric: str, palette: Palette) -> go.Figure:
     """One box a setting (quartiles, whiskers of 1.5 ranges), with every run as a point."""
-    figure = _figure(palette, height=110 + (_ROW + 10) * len(groups))
+    figure, drawn = base_figure(palette, height=110 + _NAMED_ROW * len(groups)), []
     for name, group in zip(names, groups, strict=True):
         points = [item.metrics[metric] for item in group.items if metric in item.metrics]
+        if not points:
+            continue
+        drawn.append(name)
         figure.add_trace(
             go.Box(
                 x=points, name=name, boxpoints="all", pointpos=0, jitter=0.4, showlegend=False,
-                line={"color": palette.series[0], "width": 1.5}, marker={"size": 5, "opacity": 0.7},
+                line={"color": palette.series[0], "width": 1.5}, fillcolor="rgba(0,0,0,0)", width=0.32,
+                marker={"size": 6, "color": palette.text, "opacity": 0.7},
                 hovertemplate="%{x:.5g}<extra></extra>",
             )
         )  # fmt: skip
     figure.update_xaxes(title=f"{metric}: quartiles and every run")
-    return figure.update_yaxes(autorange="reversed", automargin=True)
+    return _named_rows(figure, drawn, palette)
 
 
 def importance_chart(importance: Importance, palette: Palette) -> go.Figure:
     """Rank correlation and forest importance beside each other, params in the same order."""
     names = [row.param for row in importance.rows]
-    figure = _figure(palette, height=130 + _ROW * len(names))
+    figure = base_figure(palette, height=130 + _ROW * len(names))
     figure.add_trace(
         go.Bar(
             y=names,
@@ -170,8 +139,8 @@ def importance_chart(importance: Importance, palette: Palette) -> go.Figure:
 
 def parallel_chart(axes: Sequence[tuple[str, Sequence[object]]], palette: Palette) -> go.Figure:
     """Parallel coordinates; the last axis colours the lines. Words become numbered ticks."""
-    dimensions = [_dimension(name, values) for name, values in axes]
-    figure = _figure(palette, height=440)
+    dimensions, tilted = [_dimension(name, values) for name, values in axes], len(axes) > _UPRIGHT_AXES
+    figure = base_figure(palette, height=440)
     figure.add_trace(
         go.Parcoords(
             dimensions=dimensions,
@@ -180,14 +149,17 @@ def parallel_chart(axes: Sequence[tuple[str, Sequence[object]]], palette: Palett
                 "colorscale": [[0, palette.series[4]], [0.5, palette.muted], [1, palette.series[0]]],
             },
             labelfont={"color": palette.text, "size": 12},
-            tickfont={"color": palette.text},
-            rangefont={"color": palette.muted},
+            labelangle=-30 if tilted else 0,
+            tickfont={"color": palette.text, "size": 10},
+            rangefont={"color": palette.muted, "size": 10},
         )
     )
     longest = max(
         map(len, dimensions[0].get("ticktext", ())), default=0
     )  # Plotly gives axes of words no room
-    return figure.update_layout(margin={"l": max(80, 24 + 7 * longest), "r": 40, "t": 60, "b": 24})
+    return figure.update_layout(
+        margin={"l": max(44, 16 + 6 * longest), "r": 40, "t": 96 if tilted else 60, "b": 24}
+    )
 
 
 def _dimension(name: str, values: Sequence[object]) -> dict[str, object]:
@@ -202,8 +174,18 @@ def _dimension(name: str, values: Sequence[object]) -> dict[str, object]:
         "label": name,
         "values": [codes[MISSING if value is None else str(value)] for value in values],
         "tickvals": [codes[word] for word in shown],
-        "ticktext": [word[:_TICK] for word in shown],
+        "ticktext": [shortened(word, _TICK) for word in shown],
     }
+
+
+def _named_rows(figure: go.Figure, names: Sequence[str], palette: Palette) -> go.Figure:
+    """The rows' names above them: beside them, a setting's name would leave a phone no room to draw."""
+    for name in names:
+        figure.add_annotation(
+            x=0, xref="paper", xanchor="left", y=name, yshift=16, showarrow=False,
+            text=html.escape(shortened(name, _NAME)), font={"size": 11, "color": palette.text},
+        )  # fmt: skip
+    return figure.update_yaxes(type="category", autorange="reversed", showticklabels=False)
 
 
 def _number_axis(name: str, numbers: Sequence[float | None]) -> dict[str, object]:
@@ -246,21 +228,8 @@ def _marks(
     )
 
 
-def _smoothed(values: Sequence[float], weight: float) -> Sequence[float]:
-    """Exponential moving average without the bias of its start; NaN is passed over."""
-    import pandas as pd
-
-    return pd.Series(values).ewm(alpha=1 - weight).mean().to_numpy()
-
-
-def _best_so_far(values: Sequence[float], towards: str) -> Sequence[float]:
-    import numpy as np
-
-    # NaN never counts as best: fmax and fmin skip it where maximum and minimum would keep it.
-    return (np.fmax if towards == "higher" else np.fmin).accumulate(values)
-
-
-def _figure(palette: Palette, height: int) -> go.Figure:
+def base_figure(palette: Palette, height: int) -> go.Figure:
+    """An empty figure in the page's colours."""
     figure = go.Figure()
     figure.update_layout(
         height=height,

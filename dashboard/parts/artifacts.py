@@ -6,16 +6,20 @@ import json
 
 import pandas as pd
 import streamlit as st
+from PIL import Image  # Streamlit's own reader of pictures
 
-from core.errors import ModelDeskError
+from core.errors import BadInput, ModelDeskError
 from core.experiments.preview import TABLE_BYTES, Preview, boxed, preview_of, without_small_counts
 from core.experiments.table_summary import TableSummary, is_json_table, summary
 from core.experiments.types import Artifact
 from dashboard import services
 from dashboard.palette import MISSING, number
 from dashboard.parts.failure import show_failure
+from dashboard.parts.header import wanted_but_unknown
+from dashboard.parts.text import plain
 
 WALKED = 200
+SHORT_LINES = 18
 
 
 def artifact_browser(run_id: str) -> None:
@@ -38,7 +42,10 @@ def artifact_browser(run_id: str) -> None:
         if len(files) == WALKED:
             st.caption(f"The first {WALKED} files.")
     with right:
-        chosen = st.selectbox("Look at", [file.path for file in files], key="artifact", bind="query-params")
+        paths = [file.path for file in files]
+        if gone := wanted_but_unknown("artifact", ("", *paths)):
+            st.warning(f"This run has no artifact {plain(gone)}: it may have been deleted since.")
+        chosen = st.selectbox("Look at", paths, key="artifact", bind="query-params")
         _show(run_id, next(file for file in files if file.path == chosen))
 
 
@@ -66,7 +73,7 @@ def _show(run_id: str, file: Artifact) -> None:
 def _draw(kind: Preview, path: str, content: bytes) -> None:
     text = content.decode("utf-8", "replace")
     if kind is Preview.IMAGE:
-        st.image(content, caption=path)
+        _show_picture(path, content)
     elif kind is Preview.TABLE:
         _show_summary(summary(path, content))
     elif kind is Preview.HTML:
@@ -78,7 +85,21 @@ def _draw(kind: Preview, path: str, content: bytes) -> None:
         else:
             st.json(without_small_counts(parsed))
     else:
-        st.code(text, language=None, height=420)
+        st.code(text, language=None, height=420 if text.count("\n") > SHORT_LINES else "content")
+
+
+def _show_picture(path: str, content: bytes) -> None:
+    try:
+        st.image(content, caption=plain(path))
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ) as error:  # Pillow's own, for bad pictures
+        raise BadInput(
+            f"{path} cannot be read as a picture.", "Download it with MLflow to look at it."
+        ) from error
 
 
 def _show_summary(found: TableSummary) -> None:

@@ -26,6 +26,7 @@ from dashboard.parts.marks import current_palette
 from dashboard.parts.text import plain
 
 SIDE_BY_SIDE = 12
+WHOLE = 15  # rows of a table that does not scroll
 SENTENCES = 3
 DRAWN = 12
 CANDIDATE = 205  # pixels of a value of six digits, its difference and the word
@@ -41,20 +42,46 @@ def difference_grid(
 ) -> None:
     """Rows that differ, metrics on top and ``first`` before them; items beside each other for a few, else one a row."""
     columns, rows = difference_table(comparison, declared, identical=identical)
+    parts = list(dict.fromkeys(["metrics", *(row[0] for row in rows)]))
     order = sorted(
-        range(len(rows)), key=lambda row: (rows[row][:2] != ["metrics", first], rows[row][0] != "metrics")
+        range(len(rows)), key=lambda row: (rows[row][:2] != ["metrics", first], parts.index(rows[row][0]))
     )
     frame = pd.DataFrame(rows, columns=columns).iloc[order].reset_index(drop=True)
     colors = _colors(comparison, declared, identical=identical).iloc[order].reset_index(drop=True)
     if len(comparison.items) > SIDE_BY_SIDE:
         _one_row_an_item(comparison, frame, colors)
-        return
-    pair = len(comparison.items) == 2  # the verdict stands beside the table then
-    widths = {"part": 70, "key": _width(frame["key"], least=90, most=115 if pair else 170)}
-    for name, item in zip(columns[2:], comparison.items, strict=True):
-        least = 120 if item is comparison.baseline else CANDIDATE
-        widths[name] = _width([name], least=least, most=205 if pair else 280)
-    _grid(frame, colors, "key", widths, "Differences, one column an item")
+    else:
+        _one_column_an_item(comparison, *_in_parts(frame, colors))
+
+
+def _in_parts(frame: pd.DataFrame, colors: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table without its column of parts, whose names are rows of their own: a phone has room for an item more."""
+    names, shades, part = [], [], "metrics"
+    for place, found in enumerate(frame["part"]):
+        if found != part:
+            part = found
+            names.append(pd.DataFrame({"key": [f"{part}:"]}, index=[place - 0.5]))
+            shades.append(pd.DataFrame("", index=[place - 0.5], columns=colors.columns))
+    whole = pd.concat([frame.drop(columns="part"), *names]).sort_index().fillna("")
+    return whole.reset_index(drop=True), pd.concat([colors, *shades]).sort_index().reset_index(drop=True)
+
+
+def _one_column_an_item(comparison: Comparison, frame: pd.DataFrame, colors: pd.DataFrame) -> None:
+    """The baseline no wider than its values: a candidate stands beside it on a phone too."""
+    own = frame.columns[1 + comparison.baseline_index]
+    titled = {own: f"baseline: {comparison.baseline.label}"}
+    widths = {
+        "key": _width(frame["key"], least=80, most=140),
+        titled[own]: _width(frame[own], least=90, most=110),
+    }
+    widths |= {name: CANDIDATE for name in frame.columns[1:] if name != own}
+    _grid(
+        frame.rename(columns=titled),
+        colors.rename(columns=titled),
+        "key",
+        widths,
+        "Differences, one column an item",
+    )
 
 
 def _one_row_an_item(comparison: Comparison, frame: pd.DataFrame, colors: pd.DataFrame) -> None:
@@ -78,7 +105,7 @@ def _grid(
     st.dataframe(
         frame.style.apply(lambda _: shades, axis=None),
         hide_index=True,
-        height=min(38 + 35 * max(len(frame), 1), 460),
+        height="content" if len(frame) <= WHOLE else 460,
         column_config={
             name: st.column_config.Column(width=width, pinned=name == pinned)
             for name, width in widths.items()

@@ -13,11 +13,15 @@ from core.compare.words import unique_labels
 from core.errors import ModelDeskError
 from dashboard import services
 from dashboard.charts import comparison as charts
+from dashboard.charts.histories import step_chart, with_steps
 from dashboard.charts.population import scatter_chart
 from dashboard.charts.registry import metric_over_versions
+from dashboard.palette import MISSING
 from dashboard.parts.failure import show_failure
 from dashboard.parts.marks import current_palette
 from dashboard.parts.text import plain
+
+RELATIVE = "relative time"
 
 
 def curves_tab(comparison: Comparison, declared: Mapping[str, str]) -> None:
@@ -36,7 +40,7 @@ def curves_tab(comparison: Comparison, declared: Mapping[str, str]) -> None:
         )  # fmt: skip
         axis = st.segmented_control(
             "Against",
-            ["step", "relative time"],
+            ["step", RELATIVE],
             default="step",
             required=True,
             key="against",
@@ -62,13 +66,19 @@ def curves_tab(comparison: Comparison, declared: Mapping[str, str]) -> None:
             icon=":material/show_chart:",
         )
         return
+    if not with_steps(histories):
+        st.info(
+            f"Every value of {metric} is NaN or infinite, so there is no curve to draw.",
+            icon=":material/show_chart:",
+        )
+        return
     shown = best and towards is not Direction.UNKNOWN
     st.plotly_chart(
-        charts.step_chart(
+        step_chart(
             histories,
             labels,
             current_palette(),
-            x=axis,
+            relative=axis == RELATIVE,
             log=log,
             best=towards.value if shown else None,
             smoothing=smoothing,
@@ -77,6 +87,9 @@ def curves_tab(comparison: Comparison, declared: Mapping[str, str]) -> None:
         config=charts.PNG,
         alt=f"{metric} over {axis}",
     )
+    below = sum(int(np.count_nonzero(history.values <= 0)) for history in histories) if log else 0
+    if below:
+        st.caption(f"{below:,} values of 0 or less are not drawn: a log scale has no place for them.")
     reduced = [history for history in histories if history.reduced]
     if reduced:
         st.caption(
@@ -149,7 +162,7 @@ def parallel_tab(comparison: Comparison, metric: str) -> None:
     st.caption(
         f"{len(drawn)} of {len(comparison.items)} runs (at most {charts.PARALLEL_LIMIT} lines are drawn), "
         f"{len(chosen)} of {len(rows)} differing params."
-        + (f" A run without one of them passes its axis at '{charts.MISSING}'." if lacking else "")
+        + (f" A run without one of them passes its axis at '{MISSING}'." if lacking else "")
     )
 
 

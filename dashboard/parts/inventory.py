@@ -16,7 +16,10 @@ from dashboard.parts.text import literal
 
 
 def model_table(glances: tuple[Glance, ...], key: str) -> str | None:
-    """One row a model: what is live, since when, by whom, and what is missing; gives back the selected one."""
+    """One row a model: what is live, since when, by whom, and what is missing; gives back the selected one.
+
+    A click on the model's name is told by :func:`opened_model` in the run that follows.
+    """
     gaps, now = services.live_gaps(), datetime.now(UTC)
     rows = [
         {
@@ -40,6 +43,13 @@ def model_table(glances: tuple[Glance, ...], key: str) -> str | None:
         key=key,
         alt="Models: what is live, since when, and what is missing",
         column_config={
+            "Model": st.column_config.ButtonColumn(
+                pinned=True,
+                type="tertiary",
+                alignment="left",
+                key=f"{key} opened",
+                help="A click shows its versions.",
+            ),
             "Challenger": st.column_config.TextColumn(help="the version in staging"),
             "Requests": st.column_config.NumberColumn(help="open requests for a release"),
             "Missing": st.column_config.TextColumn(
@@ -48,6 +58,12 @@ def model_table(glances: tuple[Glance, ...], key: str) -> str | None:
         },
     )
     return glances[choice.selection.rows[0]].model if choice.selection.rows else None
+
+
+def opened_model(key: str) -> str | None:
+    """The model whose name was just clicked in the table of this key."""
+    clicked = st.session_state.get(f"{key} opened")
+    return clicked["label"] if clicked else None
 
 
 def untold_answers(glances: tuple[Glance, ...]) -> None:

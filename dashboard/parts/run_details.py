@@ -17,8 +17,7 @@ from dashboard.parts.failure import show_failure
 from dashboard.parts.marks import current_palette
 from dashboard.parts.text import plain
 
-SYSTEM = "system/"
-CURVES = 8
+CURVES, SMALL_CURVES = 8, 16
 ASKED = 24
 ROWS = 10
 CHILDREN = 50
@@ -37,8 +36,11 @@ def pairs(name: str, value: str, values: Mapping[str, str], none: str) -> None:
     )
 
 
-def curves(run: Run, names: Sequence[str], title: str, key: str) -> None:
-    """The metrics that were logged over steps, two in a row; which ones can be chosen when there are many."""
+def curves(run: Run, names: Sequence[str], title: str, key: str, *, small: bool = False) -> None:
+    """The metrics that were logged over steps, two in a row; which ones can be chosen when there are many.
+
+    ``small`` ones, four in a row, are over the time since their first value: what a machine measures by the clock.
+    """
     likely = sorted(names, key=lambda name: (not name.startswith("val"), not name.startswith("train"), name))
     asked = likely[:ASKED]
     if len(names) > ASKED:
@@ -52,12 +54,17 @@ def curves(run: Run, names: Sequence[str], title: str, key: str) -> None:
         return
     drawn = with_steps(found)
     if not drawn:
+        if asked and len(names) > ASKED:
+            st.info("None of these was logged more than once.", icon=":material/show_chart:")
         return
     st.header(title, anchor=False)
-    shown = drawn if len(names) > ASKED else drawn[:CURVES]
-    for start in range(0, len(shown), 2):
-        for column, history in zip(st.columns(2), shown[start : start + 2], strict=False):
-            chart = history_chart(history, current_palette(), color=shown.index(history))
+    shown = drawn if len(names) > ASKED else drawn[: SMALL_CURVES if small else CURVES]
+    beside, height = (4, 180) if small else (2, 260)
+    for start in range(0, len(shown), beside):
+        for column, history in zip(st.columns(beside), shown[start : start + beside], strict=False):
+            chart = history_chart(
+                history, current_palette(), color=shown.index(history), height=height, relative=small
+            )
             column.plotly_chart(
                 chart, key=f"curve {history.metric}", config=PNG, alt=f"{history.metric} over steps"
             )

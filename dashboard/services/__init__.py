@@ -8,7 +8,6 @@ from dashboard.services import reports
 from dashboard.services.at_a_glance import inventory_tags, overview
 from dashboard.services.comparisons import (
     comparison,
-    experiment_names,
     importance_among,
     importance_of,
     row_disagreement,

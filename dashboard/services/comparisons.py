@@ -118,13 +118,3 @@ def _importance_among(ws: Workspace, pulse: str, metric: str, _table: RunTable) 
     from core.compare.population import importance_among
 
     return importance_among(_table, metric)
-
-
-def experiment_names() -> tuple[str, ...]:
-    """Active experiments, by name."""
-    return _experiment_names(workspace())
-
-
-@st.cache_data(ttl=60, max_entries=4, show_spinner=False, hash_funcs={Workspace: id})
-def _experiment_names(ws: Workspace) -> tuple[str, ...]:
-    return tuple(found.name for found in ws.runs.experiments())

@@ -55,7 +55,7 @@ def test_without_runs_the_page_says_what_to_do_and_offers_a_picker(visit, store:
 def test_only_what_differs_is_shown_with_signed_deltas(visit) -> None:
     page = visit("champion", "better")
     frame = page.dataframe[0].value
-    assert set(frame["key"]) == {"depth", "accuracy", "train_seconds"}
+    assert set(frame["key"]) == {"depth", "accuracy", "train_seconds", "params:"}
     assert "3 identical rows hidden" in said(page)
     cell = frame.set_index("key").loc["accuracy"].iloc[-1]
     assert "▲ +" in cell

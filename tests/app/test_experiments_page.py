@@ -153,8 +153,17 @@ def test_a_huge_file_is_not_fetched_and_a_missing_one_is_a_sentence(store):
     target.mkdir(parents=True, exist_ok=True)
     with (target / "huge.csv").open("wb") as file:
         file.truncate(2 * 1024**3)
-    test = page("run", run=store.runs["better"])
-    assert not test.exception
-    assert any("so it was not fetched" in item.value for item in test.info)
-    (target / "huge.csv").unlink()
+    (target / "roc.png").write_text("no picture")
+    (target / "empty.csv").touch()
+    for name, told in (
+        ("huge.csv", "so it was not fetched"),
+        ("roc.png", "cannot be read as a picture"),
+        ("empty.csv", "The file is empty"),
+    ):
+        test = page("run", run=store.runs["better"], artifact=name)
+        assert not test.exception and any(told in item.value for item in (*test.error, *test.info))
+        assert "Data sets" in [item.value for item in test.header]  # what follows is there too
+    assert "no artifact gone" in page("run", run=store.runs["better"], artifact="gone.txt").warning[0].value
+    for name in ("huge.csv", "roc.png", "empty.csv"):
+        (target / name).unlink()
     assert any("stored no artifacts" in item.value for item in page("run", run=store.runs["child"]).info)

@@ -14,6 +14,7 @@ from core.compare.row_scores import SMALLEST, PairedScores
 from core.compare.types import Comparison, Item, Row, Section, Verdict, Word
 from core.compare.words import cells, difference_table, main_metric, sentence, tally, unique_labels
 from dashboard.charts import comparison as charts
+from dashboard.charts.histories import best_so_far
 from dashboard.palette import LIGHT
 
 
@@ -151,10 +152,10 @@ def test_figures_draw_what_they_are_given() -> None:
     assert list(words.dimensions[0].ticktext) == ["x", "y"]
     assert list(words.dimensions[1]["values"]) == [1, 2, 3]
     lacking = charts.parallel_chart([("C", ["0.1", None, "1"]), ("kind", ["x", None, "y"])], LIGHT).data[0]
-    assert list(lacking.dimensions[0].ticktext) == ["missing", "0.1", "1"]
+    assert list(lacking.dimensions[0].ticktext) == ["–", "0.1", "1"]
     assert min(lacking.dimensions[0]["values"]) == lacking.dimensions[0]["values"][1] < 0.1
-    assert list(lacking.dimensions[1].ticktext) == ["missing", "x", "y"]
+    assert list(lacking.dimensions[1].ticktext) == ["–", "x", "y"]
     nobody = charts.parallel_chart([("gone", [None, None]), ("lr", [0.001, 0.1])], LIGHT).data[0]
-    assert list(nobody.dimensions[0].ticktext) == ["missing"]
+    assert list(nobody.dimensions[0].ticktext) == ["–"]
     assert list(nobody.dimensions[1]["values"]) == [-3, -1]  # two decades are read by their logarithms
-    assert list(charts._best_so_far(np.array([3.0, np.nan, 4.0, 2.0]), "lower")) == [3, 3, 3, 2]
+    assert list(best_so_far(np.array([3.0, np.nan, 4.0, 2.0]), "lower")) == [3, 3, 3, 2]
