@@ -118,7 +118,7 @@ def _outside_banner(view: EndpointView) -> None:
     model, environment = view.key.model, view.key.environment
     about = Reasoned(
         "Put the alias back",
-        (f"MLflow's alias {view.alias} of {model} goes from {said(view.registry_says)} to {known}.",),
+        (f"MLflow's alias {literal(view.alias)} of {literal(model)}: {said(view.registry_says)} → {known}.",),
         f"Put the alias back to {known}",
         partial(releases.put_alias_back, model, environment),
     )
@@ -144,7 +144,7 @@ def _freeze_banner(view: EndpointView) -> None:
             "Lift the freeze",
             (
                 f"{literal(freeze.by.printed_name)} has frozen them, {moment(freeze.since)}: {literal(freeze.reason)}.",
-                f"Allow promotions of {model} in {environment} again.",
+                f"Allow promotions of {literal(model)} in {environment} again.",
             ),
             "Lift the freeze",
             partial(releases.lift_freeze, model, environment, freeze),
@@ -167,7 +167,7 @@ def freeze_button(view: EndpointView) -> None:
     model, environment = view.key.model, view.key.environment
     about = Reasoned(
         "Freeze promotions",
-        (f"Promotions of {model} in {environment} are refused until someone lifts the freeze.",
+        (f"Promotions of {literal(model)} in {environment} are refused until someone lifts the freeze.",
          "Rolling back stays possible."),
         "Freeze promotions",
         partial(releases.set_freeze, model, environment),

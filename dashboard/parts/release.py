@@ -14,7 +14,7 @@ from dashboard.palette import MISSING, duration, mark
 from dashboard.parts.confirm import Pending, act_once, dismiss, pending
 from dashboard.parts.failure import show_failure
 from dashboard.parts.identity import current_actor, refusal
-from dashboard.parts.text import literal
+from dashboard.parts.text import literal, plain
 from dashboard.services import releases
 
 DEPLOY = "deploy"
@@ -62,13 +62,18 @@ def _deploy_dialog(waiting: Pending) -> None:
 
 def show_plan(plan: ReleasePlan) -> bool:
     """The plan's steps and warnings; True when nothing (more) has to be acknowledged."""
-    st.markdown(f"**{plan.sentence}**")
-    st.markdown("\n".join(f"1. {step}" for step in plan.steps))
+    st.markdown(plan_line(plan))
+    st.markdown("\n".join(f"1. {plain(step)}" for step in plan.steps))
     if not plan.warnings:
         return True
     for warning in plan.warnings:
         st.error(warning, icon=":material/sync_problem:")
     return st.checkbox("I have seen this and go on from what MLflow says now", key="acknowledge_outside")
+
+
+def plan_line(plan: ReleasePlan) -> str:
+    """The plan in one line of Markdown; a model's name may hold what Markdown would obey."""
+    return f"**{plain(plan.sentence)}**".replace(plain("->"), "→")
 
 
 def _deploy(waiting: Pending) -> None:
@@ -108,10 +113,10 @@ def show_result() -> None:
     if isinstance(result, ModelDeskError):
         show_failure(result)
     elif isinstance(result, str):
-        st.success(result, icon=":material/check_circle:")
+        st.success(plain(result), icon=":material/check_circle:")
     elif result is not None:
         took = sum(value or 0 for value in result.seconds.values())
-        st.success(f"{result.sentence} It took {duration(took)}.", icon=":material/check_circle:")
+        st.success(f"{plain(result.sentence)} It took {duration(took)}.", icon=":material/check_circle:")
 
 
 def show_job() -> None:
@@ -136,15 +141,16 @@ def watch_operation(operation_id: str) -> None:
 def operation_log(operation: Operation) -> None:
     """Who does what, and each step with its time."""
     st.markdown(
-        f"**{operation.kind} of v{operation.to_version}** by {operation.actor} {mark(str(operation.state)).text}"
+        f"**{operation.kind} of v{operation.to_version}** by {literal(operation.actor)} "
+        f"{mark(str(operation.state)).text}"
     )
     words = {StepState.OK: "PASS", StepState.FAILED: "FAIL", StepState.RUNNING: "RUNNING"}
     for step in operation.steps:
         shown = mark(words.get(step.state, "INCONCLUSIVE"))
         seconds = duration(step.seconds) if step.state is not StepState.RUNNING else "..."
-        st.markdown(f"{shown.icon} {shown.word} · **{step.name}** · {seconds} · {step.detail}")
+        st.markdown(f"{shown.icon} {shown.word} · **{step.name}** · {seconds} · {plain(step.detail)}")
     if operation.message:
-        st.caption(operation.message)
+        st.caption(plain(operation.message))
 
 
 def said(version: int | None) -> str:

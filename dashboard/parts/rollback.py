@@ -18,7 +18,8 @@ from dashboard.palette import mark, moment
 from dashboard.parts.confirm import Pending, act_once, ask, dismiss, pending
 from dashboard.parts.identity import refusal
 from dashboard.parts.reasoned import Reasoned, Why, reasoned_button
-from dashboard.parts.release import begin, carry_out, said, show_plan
+from dashboard.parts.release import begin, carry_out, plan_line, said, show_plan
+from dashboard.parts.text import plain
 from dashboard.services import releases
 
 ROLL_BACK = "roll back"
@@ -186,10 +187,10 @@ def _rollback_dialog(waiting: Pending) -> None:
 def _preflight(plan: ReleasePlan) -> bool:
     """What is not on the page: is the target fit, what differs, who is affected, what is not undone."""
     found = releases.rollback_preflight(plan.model, plan.environment, plan.to_version)
-    st.markdown(f"**{plan.sentence}**")
+    st.markdown(plan_line(plan))
     for line in found.checks:
         shown = mark(line.verdict)
-        st.markdown(f"{shown.icon} {line.text}")
+        st.markdown(f"{shown.icon} {plain(line.text)}")
     if services.endpoint_views().failure:
         differs = ("MLflow does not answer: not known.",)
     elif plan.from_version is not None:
@@ -203,7 +204,7 @@ def _preflight(plan: ReleasePlan) -> bool:
         "Then": f"promotions of {plan.model} in {plan.environment} are frozen until someone lifts it; "
         "a lead reviews it within 24 hours.",
     }
-    st.markdown("\n".join(f"- **{name}:** {words}" for name, words in facts.items()))
+    st.markdown("\n".join(f"- **{name}:** {plain(words)}" for name, words in facts.items()))
     return all(line.verdict != "FAIL" for line in found.checks)
 
 

@@ -172,3 +172,14 @@ def test_a_trial_is_acted_on_as_it_was_seen(tmp_path: Path, monkeypatch: pytest.
         app.button(key="confirm_reasoned").click().run()
         assert store.of(cheap.KEY) is None and cheap.says(ws) == 1
         assert "**Last canary:** v2 beside v1, aborted" in words(app) and not app.exception
+
+
+def test_a_models_name_is_no_markdown() -> None:
+    from core.deploy.release import ReleasePlan
+    from dashboard.parts.release import plan_line
+
+    plan = ReleasePlan(
+        verb="deploy", model="a*b*[c](d) $e$", environment="production", from_version=1, to_version=2, steps=(),
+        inner=None,
+    )  # fmt: skip
+    assert plan_line(plan) == r"**Deploy a\*b\*\[c\]\(d\) \$e\$ in production: v1 → v2**"
