@@ -157,12 +157,19 @@ def abort(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
     )
     operation = desk.journal.begin(intent)
     try:
-        _all_to_live(desk, trial, operation, actor)
+        after, proof = _all_to_live(desk, trial, operation, actor)
     except ModelDeskError as error:
         desk.journal.finish(operation, OperationState.FAILED, error.what)
         raise
-    outbox.deliver_soon(desk.ws, desk.outbox)
-    return _close(desk, trial, TrialState.ABORTED, reason, actor)
+    except BaseException:
+        desk.journal.finish(operation, OperationState.ABORTED, "Interrupted.")
+        raise
+    try:  # while it runs: afterwards deployd would take the trial for one that somebody else has ended
+        return _close(desk, trial, TrialState.ABORTED, reason, actor)
+    finally:
+        desk.journal.finish(operation, OperationState.DONE, f"Trial ended: {proof}.")
+        traffic.tidy(desk, after)
+        outbox.deliver_soon(desk.ws, desk.outbox)
 
 
 def pause(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
@@ -183,7 +190,10 @@ def resume(desk: Desk, trial: Trial, actor: Actor, reason: str) -> Trial:
 
 def tick(desk: Desk, say: Callable[[str], None], now: datetime) -> None:
     """What the rules want of every open trial; one that cannot go on is paused with the reason."""
+    busy = {operation.key for operation in desk.journal.running()}
     for trial in store_of(desk).open_trials():
+        if trial.key in busy:
+            continue  # whoever acts there may be about to end it
         if trial.look is not None and 0 <= (now - trial.look.at).total_seconds() < LOOK_EVERY_S:
             continue  # a look of the future is none: the clock was set back
         if _overtaken(desk, trial):
@@ -242,6 +252,11 @@ def _act(desk: Desk, trial: Trial, say: Callable[[str], None], now: datetime) ->
 
 
 def _move(desk: Desk, trial: Trial, share: int, actor: Actor, reason: str) -> None:
+    if _overtaken(desk, trial):
+        raise Conflict(
+            f"v{trial.candidate} has no share of the traffic any more: another operation has moved it.",
+            "Nothing was changed. Look at what serves now.",
+        )
     where = trial.key.model, trial.key.environment
     plan = rollout.plan_deploy(
         desk,
@@ -270,7 +285,8 @@ def _begin_step(desk: Desk, trial: Trial, share: int) -> Trial:
     return store_of(desk).change(trial, after)
 
 
-def _all_to_live(desk: Desk, trial: Trial, operation: Operation, actor: Actor) -> None:
+def _all_to_live(desk: Desk, trial: Trial, operation: Operation, actor: Actor) -> tuple[Endpoint, str]:
+    """All traffic at live; gives back the endpoint then, and the sentence of proof."""
     endpoint = desk.store.endpoint(trial.key)
     live = endpoint.slot(endpoint.live)
     after = desk.journal.decide(
@@ -283,17 +299,15 @@ def _all_to_live(desk: Desk, trial: Trial, operation: Operation, actor: Actor) -
     traffic.switch(desk, after)
     proof = traffic.verify(desk, after, live)
     traffic.keep(desk)
-    desk.journal.finish(operation, OperationState.DONE, f"Trial ended: {proof}.")
-    traffic.tidy(desk, after)
+    return after, proof
 
 
 def _close(desk: Desk, trial: Trial, state: TrialState, reason: str, actor: Actor) -> Trial:
     from core.deploy.ab_outcomes import report_facts
 
     now = datetime.now(UTC)
-    facts = report_facts(desk.ws, trial, now)
-    after = replace(trial, state=state, message=reason, ended_at=now)
-    after = store_of(desk).change(trial, after)
+    after = store_of(desk).change(trial, replace(trial, state=state, message=reason, ended_at=now))
+    facts = report_facts(desk.ws, trial, now)  # reads the log of the whole trial: nobody may come between
     event = TrialEnded(**_place(trial), reason=reason, trial_id=trial.id, outcome=str(state), report=facts)
     _tell(desk, event, actor)
     return after

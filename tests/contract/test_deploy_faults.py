@@ -34,12 +34,13 @@ from core.deploy import (
     processes,
     release,
     supervisor,
+    traffic,
     trials,
 )
 from core.deploy.observe import observe
 from core.deploy.serialization import Findings
 from core.deploy.supervisor import Supervisor
-from core.deploy.trial import canary
+from core.deploy.trial import TrialState, canary
 from core.deploy.types import Health, OperationState
 from core.errors import Conflict, IntegrityFailure, ModelDeskError, Refused, Unavailable
 from core.registry.freezes import lift
@@ -414,8 +415,6 @@ def test_a_changed_byte_in_the_cache_is_never_started(ws: Workspace) -> None:
 
 def test_a_warm_switch_waits_for_the_disk_once(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between command and proof: one commit that is on disk (the decision), and few statements in all."""
-    from core.deploy import traffic
-
     desk, asked, until_proof = ws.deployments, [], []
     engines = (desk.database.engine, ws.ledger.database.engine)
     monkeypatch.setattr(traffic, "keep", lambda desk: until_proof.append(tuple(asked)))
@@ -455,8 +454,6 @@ def test_what_deployd_read_earlier_does_not_undo_a_rollback(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """deployd reads the state, a rollback is decided and switched, deployd goes on with what it read."""
-    from core.deploy import traffic
-
     desk = ws.deployments
     stale = desk.store.endpoints()
     assert go_back(ws).verified
@@ -509,6 +506,32 @@ def test_a_candidate_that_was_allowed_to_run_code_is_started_again_for_the_next_
     after = trials.advance(desk, trial, me)
     assert after.share == 25 and desk.engine.alive(endpoint, desk.store.endpoint(KEY).slot_of(3))
     assert not trials.abort(desk, after, me, "seen enough").open
+
+
+def test_deployd_looks_while_somebody_aborts_a_trial(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It took the trial for one that another operation had ended, and told the person of a conflict."""
+    desk, me, store = ws.deployments, local_actor(ws.settings), trials.store_of(ws.deployments)
+    release.carry_out(
+        ws, release.plan_deploy(ws, MODEL, 3, "production", trial=canary(10)), me, "is it safe?"
+    )
+    seen, verify = store.needed(KEY), traffic.verify
+
+    def look() -> None:
+        trials.tick(desk, print, datetime.now(UTC) + timedelta(minutes=1))
+
+    def verify_and_look(*args: object) -> str:
+        proof = verify(*args)
+        look()
+        return proof
+
+    look()
+    assert store.needed(KEY).look is not None
+    monkeypatch.setattr(traffic, "verify", verify_and_look)
+    assert trials.abort(desk, seen, me, "odd scores").state is TrialState.ABORTED
+    assert ws.ledger.records(kinds=("trial_ended",))[-1].payload["outcome"] == "aborted"
+    with pytest.raises(Conflict, match="has no share of the traffic any more"):
+        trials.advance(desk, seen, me)
+    assert observe(ws)[0].traffic == {2: 1.0} and store.of(KEY) is None
 
 
 def test_the_unit_names_this_workspace(ws: Workspace) -> None:
