@@ -42,7 +42,7 @@ from core.deploy.serialization import Findings
 from core.deploy.supervisor import Supervisor
 from core.deploy.trial import TrialState, canary
 from core.deploy.types import Health, OperationState
-from core.errors import Conflict, IntegrityFailure, ModelDeskError, Refused, Unavailable
+from core.errors import Conflict, IntegrityFailure, Refused, Unavailable
 from core.registry.freezes import lift
 from core.workspace import Workspace, open_workspace
 from tests.cheap_workspace import EXAMPLE, KEY, MODEL, cheap_workspace, go_back, says, ship
@@ -327,24 +327,32 @@ def test_a_locked_ledger_does_not_hold_up_a_rollback(ws: Workspace, monkeypatch:
     assert ws.ledger.state().freeze(MODEL, "production")
 
 
-def test_a_full_disk_refuses_and_what_serves_goes_on(ws: Workspace) -> None:
-    """A process that may not write a byte more, as on a full disk; the next one that may goes back."""
+def on_a_full_disk(work: Callable[[], str]) -> str:
+    """What ``work`` says in a process that may not write a byte more."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(read)
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-            go_back(open_workspace(ws.root))
-        except ModelDeskError as error:
-            os.write(write, f"{type(error).__name__}: {error.what}".encode())
+            os.write(write, work().encode())
         finally:
             os._exit(0)
     os.close(write)
     os.waitpid(pid, 0)
     with os.fdopen(read) as said:
-        text = said.read()
-    assert text.startswith("Unavailable: The deployment database did not answer")
+        return said.read()
+
+
+def test_a_full_disk_refuses_and_what_serves_goes_on(ws: Workspace) -> None:
+    """The next process that may write goes back."""
+
+    def refused() -> str:
+        with pytest.raises(Unavailable) as refusal:
+            go_back(open_workspace(ws.root))
+        return refusal.value.what
+
+    assert on_a_full_disk(refused).startswith("The deployment database did not answer")
     assert says(ws) == 2
     assert go_back(ws).verified and says(ws) == 1
 
@@ -354,21 +362,13 @@ def test_deployd_outlives_a_full_disk(ws: Workspace) -> None:
     router = ws.deployments.engine._router_process()
     os.kill(router.pid, signal.SIGKILL)
     wait_until(lambda: not processes.alive(router))
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read)
-        try:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-            said: list[str] = []
-            Supervisor(open_workspace(ws.root).deployments, said.append).safe_tick()
-            os.write(write, said[-1].encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    os.waitpid(pid, 0)
-    with os.fdopen(read) as said_last:
-        assert "will try again: The disk does not take what is written" in said_last.read()
+
+    def looked() -> str:
+        said: list[str] = []
+        Supervisor(open_workspace(ws.root).deployments, said.append).safe_tick()
+        return said[-1]
+
+    assert on_a_full_disk(looked).startswith("will try again: The disk does not take what is written")
     until_served(ws, 2)
 
 
