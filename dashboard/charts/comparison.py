@@ -130,8 +130,8 @@ def importance_chart(importance: Importance, palette: Palette) -> go.Figure:
         )
     )
     figure.update_layout(
-        xaxis={"domain": [0, 0.48], "range": [-1, 1], "title": "Spearman rank correlation"},
-        xaxis2={"domain": [0.52, 1], "title": "fall of held-out R² when shuffled", "gridcolor": palette.grid},
+        xaxis={"domain": [0, 0.48], "range": [-1, 1], "title": "rank correlation"},
+        xaxis2={"domain": [0.52, 1], "title": "forest: fall of R²", "gridcolor": palette.grid},
         showlegend=False,
     )
     return figure.update_yaxes(autorange="reversed", automargin=True)

@@ -26,6 +26,7 @@ from dashboard.parts.marks import current_palette
 from dashboard.parts.text import plain
 
 SIDE_BY_SIDE = 12
+LINKS = 5
 WHOLE = 15  # rows of a table that does not scroll
 SENTENCES = 3
 DRAWN = 12
@@ -195,10 +196,13 @@ def _verdict_row(verdict: Verdict, labels: Mapping[str, str]) -> dict[str, objec
 
 
 def run_links(comparison: Comparison) -> None:
-    """Links to the items' own pages."""
+    """Links to the items' own pages; behind a button when they would push the charts off the screen."""
     runs = [item for item in comparison.items if item.run_id][:SIDE_BY_SIDE]
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         way_back("experiments", "Back to the runs")
+        few = len(runs) <= LINKS
+        place = st.container(horizontal=True) if few else st.popover("Open a run", icon=":material/article:")
+    with place:
         for item in runs:
             st.page_link(
                 "app_pages/run.py", label=item.label, icon=":material/article:",

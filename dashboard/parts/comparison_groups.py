@@ -91,6 +91,15 @@ def importance_picture(found: Importance, metric: str) -> None:
         ),
         hide_index=True,
         placeholder="–",
+        column_config={
+            "rank correlation": st.column_config.NumberColumn(
+                help="Spearman's, of param and metric", format="%.3f"
+            ),
+            "forest importance": st.column_config.NumberColumn(
+                help="fall of a random forest's held-out R² when the param is shuffled", format="%.3f"
+            ),
+            "± over folds": st.column_config.NumberColumn(format="%.3f"),
+        },
         alt="Importance of each param",
     )
     if found.left_out:

@@ -13,8 +13,9 @@ from core.compare.references import told_apart
 from core.compare.row_scores import SMALLEST, PairedScores
 from core.compare.types import Comparison, Item, Row, Section, Verdict, Word
 from core.compare.words import cells, difference_table, main_metric, sentence, tally, unique_labels
+from core.experiments.types import History
 from dashboard.charts import comparison as charts
-from dashboard.charts.histories import best_so_far
+from dashboard.charts.histories import best_so_far, step_chart, with_steps
 from dashboard.palette import LIGHT
 
 
@@ -159,3 +160,30 @@ def test_figures_draw_what_they_are_given() -> None:
     assert list(nobody.dimensions[0].ticktext) == ["–"]
     assert list(nobody.dimensions[1]["values"]) == [-3, -1]  # two decades are read by their logarithms
     assert list(best_so_far(np.array([3.0, np.nan, 4.0, 2.0]), "lower")) == [3, 3, 3, 2]
+
+
+def history(values: list[float], seconds_apart: float = 1) -> History:
+    steps = np.arange(len(values))
+    times = (1_000 * seconds_apart * steps).astype(np.int64)
+    return History(
+        run_id="a", metric="m", steps=steps, values=np.array(values), times=times, points=len(values)
+    )
+
+
+@pytest.mark.parametrize(
+    ("apart", "unit", "last"), [(1, "seconds", 2), (600, "minutes", 20), (7_200, "hours", 4)]
+)
+def test_time_is_told_in_a_unit_that_suits_it(apart: float, unit: str, last: float) -> None:
+    figure = step_chart([history([1, 2, 3], apart)], {"a": "A"}, LIGHT, relative=True)
+    assert figure.layout.xaxis.title.text == f"{unit} since the first value"
+    assert figure.data[0].x[-1] == last
+
+
+def test_a_log_axis_and_what_has_no_curve() -> None:
+    few = step_chart([history([0.1, -1, 2])], {"a": "A"}, LIGHT, log=True).layout.yaxis
+    assert (few.type, few.dtick) == ("log", "D2")
+    assert step_chart([history([1e-6, 2])], {"a": "A"}, LIGHT, log=True).layout.yaxis.dtick is None
+    assert step_chart([history([-1, 0])], {"a": "A"}, LIGHT, log=True).layout.yaxis.type == "log"
+    never = history([np.nan, np.inf])
+    assert with_steps([never, history([1]), history([np.nan, 1])])[0].values[1] == 1
+    assert len(with_steps([never, history([1])])) == 0
