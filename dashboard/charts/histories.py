@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SYSTEM = "system/"
 """What MLflow puts before the names of system metrics, which it samples by the clock."""
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-_NAMED_LINES = 24
+_NAMED_LINES, _NAME = 12, 16  # a legend of more would take the whole of a phone; pixels of a name in it
 _UNITS = ((7_200, "hours", 3_600), (180, "minutes", 60), (0, "seconds", 1))
 
 
@@ -66,7 +66,8 @@ def step_chart(
 
     ``smoothing`` (0 to below 1) is the weight of what came before; the values as logged stay visible beneath.
     """
-    figure = base_figure(palette, height=420)
+    named = len(histories) if 1 < len(histories) <= _NAMED_LINES else 0
+    figure = base_figure(palette, height=400 + _NAME * named)
     positions, title = _across(histories, relative=relative)
     for index, (history, across) in enumerate(zip(histories, positions, strict=True)):
         values = best_so_far(history.values, best) if best else history.values
@@ -82,7 +83,7 @@ def step_chart(
             figure.add_trace(faint)
         shown = _smoothed(values, smoothing) if smoothing else values
         figure.add_trace(go.Scatter(x=across, y=shown, name=labels[history.run_id], mode=mode, line=line))
-    figure.update_layout(showlegend=1 < len(histories) <= _NAMED_LINES)
+    figure.update_layout(showlegend=bool(named))
     figure.update_xaxes(title=title)
     metric = histories[0].metric if histories else ""
     figure.update_yaxes(title=f"{metric}, best so far" if best else metric)
