@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -40,7 +41,7 @@ class PostgresServer:
 
         try:
             with _transaction(patient(self.uri)) as connection:
-                yield _AdbcSession(connection)
+                yield _AdbcSession(connection, patient(self.uri))
         except adbc_driver_manager.Error as error:
             raise Unavailable(*explained(str(self), error)) from error
 
@@ -52,11 +53,25 @@ class PostgresServer:
 @dataclass(frozen=True, slots=True)
 class _AdbcSession(Session):
     connection: Any
+    uri: str
 
     def fetch(self, sql: str, values: Sequence[object] = ()) -> pa.Table:
         with self.connection.cursor() as cursor:
             cursor.execute(_marked(sql), parameters=tuple(values) or None)
             return cursor.fetch_arrow_table()
+
+    def together(self, queries: Sequence[str]) -> list[pa.Table]:
+        """The first over this connection, the others over a second one: a server process uses one core."""
+        state = self.rows("SELECT pg_export_snapshot() AS state")[0]["state"]
+        with ThreadPoolExecutor(1) as pool:
+            others = pool.submit(self._beside, state, queries[1:])
+            return [self.fetch(queries[0]), *others.result()]
+
+    def _beside(self, state: str, queries: Sequence[str]) -> list[pa.Table]:
+        with _transaction(self.uri, 1) as connection:
+            beside = _AdbcSession(connection, self.uri)
+            beside.fetch(f"SET TRANSACTION SNAPSHOT '{state}'")
+            return [beside.fetch(sql) for sql in queries]
 
     def among(self, run_ids: pa.ChunkedArray) -> str | None:
         """Their ids as one list: else PostgreSQL reads the rows of all experiments to find those of a small one.
@@ -77,20 +92,20 @@ class _Kept:
     in_use: threading.Lock = field(default_factory=threading.Lock)
 
 
-@lru_cache(maxsize=8)
-def _kept(uri: str) -> _Kept:
+@lru_cache(maxsize=16)
+def _kept(uri: str, place: int) -> _Kept:
     import adbc_driver_postgresql.dbapi
 
     return _Kept(adbc_driver_postgresql.dbapi.connect(uri))
 
 
 @contextmanager
-def _transaction(uri: str) -> Iterator[Any]:
-    """A connection in a new transaction: the kept one, or while that is in use one cloned from it."""
+def _transaction(uri: str, place: int = 0) -> Iterator[Any]:
+    """A connection in a new transaction: the one kept in ``place``, or while that is in use one cloned from it."""
     import adbc_driver_manager
 
     with _OPENING:
-        kept = _kept(uri)
+        kept = _kept(uri, place)
     if kept.in_use.acquire(blocking=False):
         try:
             if _begins(kept.connection):
@@ -102,7 +117,7 @@ def _transaction(uri: str) -> Iterator[Any]:
             kept.in_use.release()
         _kept.cache_clear()  # the server has ended it since
     with _OPENING:
-        opened = _kept(uri).connection.adbc_clone()
+        opened = _kept(uri, place).connection.adbc_clone()
     with opened:
         _begin(opened)
         yield opened

@@ -60,13 +60,13 @@ def read_runs(session: Session, scope: Scope) -> RunTable:
     found = session.fetch(_RUNS + scope.runs)
     frame = columns.attributes({name: found[name] for name in found.column_names})
     owner = scope.owner and (session.among(frame["run_id"]) or scope.owner)
-    datasets = session.fetch(_DATASETS + (f" AND i.destination_id {owner}" if owner else ""))
+    long = [f"{sql} WHERE run_uuid {owner}" if owner else sql for sql in _LONG.values()]
+    *rows, datasets = session.together(
+        [*long, _DATASETS + (f" AND i.destination_id {owner}" if owner else "")]
+    )
     return RunTable(
         attributes=frame,
-        **{
-            name: _wide(name, session.fetch(f"{sql} WHERE run_uuid {owner}" if owner else sql), frame)
-            for name, sql in _LONG.items()
-        },
+        **{name: _wide(name, part, frame) for name, part in zip(_LONG, rows, strict=True)},
         datasets=datasets.cast(columns.dataset_schema()),
         total=frame.num_rows,
         source="direct",

@@ -30,8 +30,9 @@ def mysql_server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="mysql-"))
     data = folder / "data"
     user = f"--user={getpass.getuser()}"
+    login = "--auth-root-authentication-method=normal"
     subprocess.run(
-        [install, "--no-defaults", f"--datadir={data}", user, "--auth-root-authentication-method=normal"],
+        [install, "--no-defaults", f"--datadir={data}", user, login, "--debug-no-sync"],
         check=True,
         capture_output=True,
         timeout=120,
@@ -42,6 +43,7 @@ def mysql_server() -> Iterator[str]:
         f"--port={port}",
         f"--socket={folder / 'socket'}",
         "--innodb-flush-log-at-trx-commit=0",
+        "--debug-no-sync",
     ]
     process = subprocess.Popen(
         [serve, "--no-defaults", f"--datadir={data}", user, *options],
@@ -63,6 +65,6 @@ def mysql_server() -> Iterator[str]:
                 time.sleep(0.2)
         yield f"mysql+pymysql://root@127.0.0.1:{port}/desk"
     finally:
-        process.terminate()
+        process.kill()
         process.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
