@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from core.compare.types import Item
+from core.compare.types import OWN_COLUMNS, Item
 from core.errors import BadInput, NotFound
 from core.experiments.told import told_metrics
 
@@ -71,10 +71,14 @@ def resolve(ws: Workspace, references: Sequence[Reference]) -> tuple[Item, ...]:
 
 
 def told_apart(items: Sequence[Item]) -> tuple[Item, ...]:
-    """The same items, each with a label of its own: by run id where two are called the same, else by ref."""
+    """The same items, each with a label of its own: by run id where two are called the same, else by ref.
+
+    A run may be called as one of the table's own columns is, too.
+    """
     labels = [item.label for item in items]
+    taken = [*labels, *OWN_COLUMNS]
     named = [
-        f"{label} ({item.run_id[:6] if item.run_id else item.ref})" if labels.count(label) > 1 else label
+        f"{label} ({item.run_id[:6] if item.run_id else item.ref})" if taken.count(label) > 1 else label
         for label, item in zip(labels, items, strict=True)
     ]
     return tuple(

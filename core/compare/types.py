@@ -24,6 +24,10 @@ class Word(StrEnum):
     NOT_COMPARABLE = "not comparable"
 
 
+OWN_COLUMNS = ("part", "key")
+"""What the table of differences calls its first two columns."""
+
+
 class Section(StrEnum):
     """The parts of an item that are laid side by side."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from core.compare.directions import base_name, direction, improves
 from core.compare.export import text
-from core.compare.types import Comparison, Direction, Row, Section, Verdict, Word
+from core.compare.types import OWN_COLUMNS, Comparison, Direction, Row, Section, Verdict, Word
 
 _FAVOURITES = ("auroc", "roc_auc", "auc", "accuracy", "f1", "rmse", "log_loss", "loss")
 
@@ -110,7 +110,7 @@ def difference_table(
     """Columns and rows of the differences as text, the identical rows after them when asked for."""
     parts = comparison.differences
     rows: Sequence[Row] = (*parts.differing, *parts.identical) if identical else parts.differing
-    columns = ["part", "key", *unique_labels(comparison)]
+    columns = [*OWN_COLUMNS, *unique_labels(comparison)]
     said = said_of(comparison)
     return columns, [
         [row.section.value, row.key, *(cell.words for cell in cells_of(comparison, row, declared, said))]

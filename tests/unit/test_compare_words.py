@@ -52,6 +52,11 @@ def test_labels_are_distinct_even_for_one_run_twice() -> None:
         item("run:a"), Item(ref="version:m/1", label="twin", kind="version", run_id="a"), item("run:b")
     )
     assert len(set(unique_labels(found))) == 3
+    odd = comparison(
+        Item(ref="run:a", label="key", kind="run", run_id="a"),
+        Item(ref="run:b", label="part", kind="run", run_id="b"),
+    )
+    assert len(set(difference_table(odd, {})[0])) == 4  # the names of the table's own columns are taken
 
 
 def test_sentences_use_the_four_words() -> None:
