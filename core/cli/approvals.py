@@ -260,13 +260,13 @@ def withdraw(
 @rehearsable
 def override(
     request_id: RequestArgument,
-    gate: Annotated[str, typer.Option("--gate", help="The inconclusive gate, by its name.")],
+    gate: Annotated[str, typer.Option("--gate", help="The gate, by its name.")],
     reason: ReasonOption,
     as_user: AsOption = None,
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Accept an inconclusive gate, with a reason; a failed one cannot be accepted.
+    """Accept an inconclusive gate, or a failed one on drift, with a reason; no other failed one can be accepted.
 
     Example: python -m core approval override req-0123456789ab --gate "test rows" --reason "external study"
     """

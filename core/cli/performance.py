@@ -44,7 +44,6 @@ def check_command(
 
     from core.drift.performance import performance, performance_json
     from core.drift.prediction_log import LogColumns
-    from core.drift.present import count
 
     report = performance(
         predictions,
@@ -61,11 +60,11 @@ def check_command(
         rows = [
             (
                 part.name,
-                count(part.n),
-                count(part.labelled),
+                n,
+                labelled,
                 *(part.metrics[name].value if name in part.metrics else None for name in names),
             )
-            for part in report.windows
+            for part, (n, labelled) in zip(report.windows, report.told_counts, strict=True)
         ]
         print_table(("window", "n", "labelled", *names), rows, output)
         for alert in report.alerts:

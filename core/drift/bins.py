@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.privacy import SMALLEST
+
 DEFAULT_BINS = 10
 
 
@@ -53,6 +55,24 @@ def bins_at(edges: np.ndarray, held: np.ndarray, rows: int, bins: int = DEFAULT_
     after = np.concatenate([np.ones(len(edges), dtype=bool), np.zeros(len(atoms), dtype=bool)])
     order = np.lexsort((after, cuts))
     return Bins(cuts[order], after[order])
+
+
+def rare_levels(reference: np.ndarray, current: np.ndarray, rare: np.ndarray | bool = False) -> np.ndarray:
+    """Which levels are told together as one, the commonest being first: those of 1 to 10 rows on a side and ``rare``.
+
+    As many of the least common ones as it takes that the rows of those together are no small count either.
+    """
+    found = small_cells(reference) | small_cells(current) | rare
+    while found.any() and not found.all():
+        if not small_cells(np.array([reference[found].sum(), current[found].sum()])).any():
+            break
+        found[np.flatnonzero(~found)[-1]] = True
+    return found
+
+
+def small_cells(counts: np.ndarray) -> np.ndarray:
+    """Which counts of people must not be told."""
+    return (counts > 0) & (counts < SMALLEST)
 
 
 def level_counts(

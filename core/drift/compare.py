@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
 
-from core.drift.bins import level_counts, quantile_bins
+from core.drift.bins import level_counts, quantile_bins, rare_levels, small_cells
 from core.drift.kinds import FEW_VALUES
 from core.drift.profile import Profile
-from core.drift.statistics.chi_square import chi_square
+from core.drift.statistics.chi_square import chi_square, pool_rare
 from core.drift.statistics.hellinger import hellinger
 from core.drift.statistics.jensen_shannon import jensen_shannon
 from core.drift.statistics.ks import test as ks_test
@@ -18,9 +19,11 @@ from core.drift.statistics.proportions import so_many_new, two_proportions
 from core.drift.statistics.psi import noise_floor, psi
 from core.drift.statistics.total_variation import l_infinity, total_variation
 from core.drift.statistics.wasserstein import normed
-from core.drift.types import ColumnKind, Level, Quality, Statistics, TestResult
+from core.drift.types import ColumnKind, Level, Quality, Statistics, TestResult, Told
 from core.privacy import SMALLEST
 
+_SOLVABLE = 12
+"""A sum over more cells than this can be made up by so many counts that it tells none of them."""
 SMALL_CELL = SMALLEST - 1
 """Counts of 1 to 10 people are never shown; extremes are shown only as the value that 10 others reach."""
 
@@ -55,17 +58,24 @@ def ordered_statistics(
     ks: TestResult, parts: Pair, few: Pair | None, missing: tuple[int, int], wasserstein: float | None
 ) -> Statistics:
     """The statistics of numbers from the rows per quantile bin and, where values are few, per value."""
-    index, floor = _psi(*_with_missing(*parts, *missing))
+    joined = _joined(*few) if few else None
+    if joined:
+        parts, wasserstein = (
+            joined,
+            None,
+        )  # bins of the few values themselves would tell how many rows hold each
+    index, floor = _psi(*_with_missing(*parts, *missing), joined)
     return Statistics(
+        told=_told(*few, joined) if few and joined else None,
         ks=ks,
         chi2=chi_square(*few) if few else None,
         psi=index,
         psi_noise_floor=floor,
-        jensen_shannon=jensen_shannon(*parts),
-        hellinger=hellinger(*parts),
+        jensen_shannon=_unless_one(jensen_shannon, parts),
+        hellinger=_unless_one(hellinger, parts),
         wasserstein_normed=wasserstein,
         total_variation=total_variation(*few) if few else None,
-        l_infinity=l_infinity(*few) if few else None,
+        l_infinity=_unless_one(l_infinity, joined or few) if few else None,
     )
 
 
@@ -87,24 +97,58 @@ def _few_values(reference: np.ndarray, current: np.ndarray) -> Pair | None:
 
 def _by_level(reference: Profile, current: Profile) -> Statistics:
     _, p, q = level_counts((reference.levels, reference.counts), (current.levels, current.counts))
-    index, floor = _psi(*_with_missing(p, q, reference.missing, current.missing))
+    joined = _joined(p, q)
+    shown = joined or (p, q)
+    index, floor = _psi(*_with_missing(*shown, reference.missing, current.missing), joined)
     return Statistics(
         novelty=so_many_new(p, q),
+        told=_told(p, q, joined) if joined else None,
         chi2=chi_square(p, q),
         psi=index,
         psi_noise_floor=floor,
-        jensen_shannon=jensen_shannon(p, q),
-        hellinger=hellinger(p, q),
+        jensen_shannon=_unless_one(jensen_shannon, shown),
+        hellinger=_unless_one(hellinger, shown),
         total_variation=total_variation(p, q),
-        l_infinity=l_infinity(p, q),
+        l_infinity=_unless_one(l_infinity, shown),
     )
 
 
+def _joined(p: np.ndarray, q: np.ndarray) -> Pair | None:
+    """The rows by level with the rare levels as one; None where no level is rare."""
+    if not (small_cells(p) | small_cells(q)).any():
+        return None
+    order = np.argsort(-(p + q), kind="stable")
+    p, q = p[order], q[order]
+    rare = rare_levels(p, q)
+    return np.append(p[~rare], p[rare].sum()), np.append(q[~rare], q[rare].sum())
+
+
+def _unless_one(distance: Callable[[np.ndarray, np.ndarray], float], pair: Pair) -> float | None:
+    """The distance; None where all levels are one."""
+    return distance(*pair) if len(pair[0]) > 1 else None
+
+
+def _told(p: np.ndarray, q: np.ndarray, joined: Pair) -> Told:
+    step = max(0.05, SMALL_CELL / max(1, min(p.sum(), q.sum())))
+    coarse = min(1.0, step * round(total_variation(p, q) / step))
+    # The test pools levels by what is expected of them; it may be told where what it then compares holds no few rows.
+    tested = pool_rare(p, q)
+    few = len(tested[0]) <= _SOLVABLE and any(small_cells(side).any() for side in tested)
+    chi2 = None if few else chi_square(p, q)
+    return Told(chi2, _unless_one(total_variation, joined), coarse)
+
+
 def _with_missing(p: np.ndarray, q: np.ndarray, reference: int, current: int) -> Pair:
-    return (p, q) if reference + current == 0 else (np.append(p, reference), np.append(q, current))
+    """With the missing rows as a bin, but where they or those who are not missing are so few that it would tell."""
+    cells = np.array([reference, current, p.sum(), q.sum()])
+    if reference + current == 0 or small_cells(cells).any():
+        return p, q
+    return np.append(p, reference), np.append(q, current)
 
 
-def _psi(p: np.ndarray, q: np.ndarray) -> tuple[float, float]:
+def _psi(p: np.ndarray, q: np.ndarray, joined: Pair | None) -> tuple[float | None, float | None]:
+    if joined is not None and len(p) < 2:
+        return None, None
     used = int(((p + q) > 0).sum())
     return psi(p, q), noise_floor(used, int(p.sum()), int(q.sum()))
 

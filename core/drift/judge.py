@@ -14,6 +14,7 @@ from core.drift.statistics.adjust import benjamini_hochberg, bonferroni
 from core.drift.statistics.ks import detectable
 from core.drift.statistics.proportions import all_in_one
 from core.drift.types import ColumnKind, ColumnReport, Quality, Statistics, Verdict
+from core.privacy import is_small
 
 _UNTESTED = {
     ColumnKind.DATETIME: "times move by nature; range and freshness are reported instead",
@@ -120,7 +121,19 @@ def _type_changed(item: Evidence) -> bool:
 
 def _decide(draft: ColumnReport, missing_p: float, policy: Policy) -> ColumnReport:
     verdict, reason = _verdict(draft, missing_p, policy)
-    return replace(draft, verdict=verdict, reason=reason)
+    return _as_told(replace(draft, verdict=verdict, reason=reason))
+
+
+def _as_told(report: ColumnReport) -> ColumnReport:
+    """The report without figures that a count of 1 to 10 rows would follow from."""
+    found, told = report.statistics, report.statistics.told
+    if told is None:
+        return report
+    shown = replace(
+        found, ks=None, chi2=told.chi2, total_variation=told.total_variation, novelty=None, told=None
+    )
+    pvalue = told.chi2.pvalue if told.chi2 else None
+    return replace(report, statistics=shown, effect=told.effect, pvalue=pvalue, adjusted_pvalue=None)
 
 
 def _verdict(draft: ColumnReport, missing_p: float, policy: Policy) -> tuple[Verdict, str]:
@@ -144,7 +157,9 @@ def _verdict(draft: ColumnReport, missing_p: float, policy: Policy) -> tuple[Ver
     gap = quality.missing_current / rows_current - quality.missing_reference / rows_reference
     enough = min(rows_reference, rows_current) >= policy.min_rows
     lost = enough and policy.alpha.crossed_by(missing_p) and policy.missing_effect.crossed_by(abs(gap))
-    more = f"missing values went {'up' if gap > 0 else 'down'} by {abs(gap):.1%} of the rows"
+    cells = (quality.missing_reference, quality.missing_current, draft.rows_reference, draft.rows_current)
+    size = "" if any(map(is_small, cells)) else f" by {abs(gap):.1%} of the rows"
+    more = f"missing values went {'up' if gap > 0 else 'down'}{size}"
     if lost and draft.kind is not ColumnKind.DATETIME and not _drifts(draft, policy):
         return Verdict.DRIFT, more
     if draft.kind in _UNTESTED or draft.test is None:
@@ -163,6 +178,9 @@ def _drifts(draft: ColumnReport, policy: Policy) -> bool:
 
 def _effect_sentence(draft: ColumnReport) -> str:
     name = "D" if draft.test == "ks" else "total variation"
+    if told := draft.statistics.told:
+        sure = draft.adjusted_pvalue is not None and draft.adjusted_pvalue < 1e-4
+        return f"{name} about {told.effect:.2g}" + (", adjusted p < 0.0001" if sure else "")
     return f"{name} = {draft.effect:.3f}, adjusted p {_p(draft.adjusted_pvalue)}"
 
 
@@ -180,8 +198,9 @@ def _type_sentence(draft: ColumnReport) -> str:
         return change
     if draft.rows_current == 0:
         return f"{change}; none of it reads as a number"
-    return f"{change}; what reads as a number was compared: {'D' if draft.test == 'ks' else 'total variation'} " \
-           f"= {draft.effect:.3f}"  # fmt: skip
+    told = draft.statistics.told
+    effect = f"about {told.effect:.2g}" if told else f"= {draft.effect:.3f}"
+    return f"{change}; what reads as a number was compared: {'D' if draft.test == 'ks' else 'total variation'} {effect}"
 
 
 def _p(value: float | None) -> str:

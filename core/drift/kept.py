@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from core.drift.sources import Source
 
-_FORMAT = "7"
+_FORMAT = "8"
 """Raised whenever a statistic or a rule changes what a report says."""
 T = TypeVar("T")
 

@@ -13,11 +13,10 @@ from core.drift.cbpe import Calibration, calibrate, estimate
 from core.drift.degradation import Alert, degradation
 from core.drift.metrics import Metric, is_binary, measure
 from core.drift.prediction_log import LogColumns, PredictionLog, read_log
-from core.drift.present import count
 from core.drift.sources import open_source
 from core.drift.types import Severity
 from core.drift.windows import Window, cut
-from core.privacy import SMALLEST
+from core.privacy import SMALL, SMALLEST, is_small, shown_cells
 
 MIN_LABELLED = SMALLEST
 """Metrics of fewer labelled rows are not shown: they would tell about single people."""
@@ -63,6 +62,25 @@ class PerformanceReport:
             if not part.metrics[metric].low <= part.estimated[metric].value <= part.metrics[metric].high
         ]  # fmt: skip
         return len(outside) > len(both) / 2
+
+    @property
+    def told_counts(self) -> tuple[tuple[int | str, int | str], ...]:
+        """Predictions and labelled ones of each window as they may be told, also beside the same by week.
+
+        ``all but <11`` where few have no label yet.
+        """
+        weeks: dict[object, list[int]] = {}
+        for place, part in enumerate(self.windows):
+            weeks.setdefault(part.start.isocalendar()[:2] if part.start else place, []).append(place)
+        told: dict[int, tuple[int | str, int | str]] = {}
+        for places in weeks.values():
+            rows = shown_cells([self.windows[place].n for place in places])
+            labelled = shown_cells([self.windows[place].labelled for place in places])
+            for place, n, known in zip(places, rows, labelled, strict=True):
+                part = self.windows[place]
+                few = is_small(part.n - part.labelled) and part.labelled > 0
+                told[place] = n, (f"all but {SMALL}" if few and n == part.n else known)
+        return tuple(told[place] for place in range(len(self.windows)))
 
     @property
     def measured(self) -> tuple[WindowPerformance, ...]:
@@ -181,12 +199,12 @@ def performance_json(report: PerformanceReport) -> dict[str, Any]:
                 "start": part.start.isoformat() if part.start else None,
                 "end": part.end.isoformat() if part.end else None,
                 "name": part.name,
-                "n": count(part.n),
-                "labelled": count(part.labelled),
+                "n": n,
+                "labelled": labelled,
                 "metrics": _plain(part.metrics),
                 "estimated": _plain(part.estimated),
             }
-            for part in report.windows
+            for part, (n, labelled) in zip(report.windows, report.told_counts, strict=True)
         ],
         "alerts": [
             {

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from core.drift.types import ColumnReport, DriftReport, Level, Quality, SchemaFinding, TestResult
-from core.privacy import RARE, SMALLEST
+from core.privacy import RARE, SMALLEST, is_small
 from core.privacy import shown_count as count
 from core.privacy import shown_share as share
 
@@ -74,7 +74,10 @@ def _test(result: TestResult | None) -> dict[str, Any] | None:
 
 
 def quality_json(column: ColumnReport) -> dict[str, Any]:
-    """The quality facts with counts of 1 to 10 and the names of levels that rare hidden."""
+    """The quality facts with counts of 1 to 10 and the names of levels that rare hidden.
+
+    Shares are of all rows: count and share together would else give away how few have no value.
+    """
     found = column.quality
     rows = column.rows_current + found.missing_current
     before = column.rows_reference + found.missing_reference
@@ -84,21 +87,28 @@ def quality_json(column: ColumnReport) -> dict[str, Any]:
             "current": count(found.missing_current),
             "share_reference": share(found.missing_reference, before),
             "share_current": share(found.missing_current, rows),
-            "pvalue": found.missing_pvalue,
+            "pvalue": None if _tells(column) else found.missing_pvalue,
         },
-        "new_levels": _levels(found.new_levels, column.rows_current),
-        "vanished_levels": _levels(found.vanished_levels, column.rows_reference),
+        "new_levels": _levels(found.new_levels, rows),
+        "vanished_levels": _levels(found.vanished_levels, before),
         "out_of_range": {"below": count(found.below_range), "above": count(found.above_range)},
         "infinite": {"reference": count(found.infinite_reference), "current": count(found.infinite_current)},
         "constant": {"reference": found.constant_reference, "current": found.constant_current},
         "duplicates": None if found.duplicates_current is None else count(found.duplicates_current),
-        "new_values": _new_values(found, column.rows_current),
+        "new_values": _new_values(found, rows),
         "newest": {"reference": _day(found.newest_reference), "current": _day(found.newest_current)},
         "in_future": count(found.in_future),
         "type": {"reference": found.type_reference, "current": found.type_current},
         "parsed_as_number": found.parsed,
         "rounded": found.rounded,
     }
+
+
+def _tells(column: ColumnReport) -> bool:
+    """Whether so few rows are missing, or not missing, that the p-value would give their number away."""
+    found = column.quality
+    cells = (found.missing_reference, found.missing_current, column.rows_reference, column.rows_current)
+    return any(map(is_small, cells))
 
 
 def _day(at: Any) -> str | None:
@@ -158,7 +168,10 @@ def quality_sentences(column: ColumnReport) -> tuple[str, ...]:
         if levels:
             said.append(f"{len(levels)} {word} level{'s' if len(levels) > 1 else ''}{_named(levels)}")
     if found.below_range or found.above_range:
-        said.append(f"outside the reference's range: {count(found.below_range + found.above_range)}")
+        # Not their sum: with one of the two in an export the other would follow.
+        said.append(
+            f"outside the reference's range: {count(found.below_range)} below, {count(found.above_range)} above"
+        )
     if found.infinite_reference or found.infinite_current:
         said.append(
             f"infinite: {count(found.infinite_reference)} before, {count(found.infinite_current)} now"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ from core.drift.types import DriftReport
 from core.drift.watched import Watched, labels_of, log_columns, rows_of
 from core.drift.windows import Window
 from core.errors import ModelDeskError
-from core.privacy import is_small
+from core.privacy import HIDDEN, is_small, shown_cells
 
 if TYPE_CHECKING:
     from core.workspace import Workspace
@@ -34,6 +34,7 @@ class Segment:
     """One level: its rows in the window, its drift against the reference's rows of the same level.
 
     ``metric`` is the headline metric over ``labelled`` rows of the newest labelled windows, where there are enough.
+    ``told_rows`` and ``told_labelled`` may be shown: no other group's small count follows from them and the whole.
     """
 
     level: str
@@ -42,6 +43,8 @@ class Segment:
     labelled: int
     metric_name: str | None
     metric: Metric | None
+    told_rows: int | str = HIDDEN
+    told_labelled: int | str = HIDDEN
 
 
 def segment_columns(watched: Watched) -> tuple[str, ...]:
@@ -66,7 +69,19 @@ def segments_of(ws: Workspace, watched: Watched, window: Window, column: str) ->
         )
         scored = labelled[current[labelled] == level]
         found.append(Segment(level, len(now), report, len(scored), *_metric(log, scored)))
-    return tuple(sorted(found, key=lambda segment: -segment.rows))
+    rows = _told(current[window.indices], [segment.level for segment in found])
+    known = _told(current[labelled], [segment.level for segment in found])
+    return tuple(
+        replace(segment, told_rows=rows[segment.level], told_labelled=known[segment.level])
+        for segment in sorted(found, key=lambda segment: -segment.rows)
+    )
+
+
+def _told(values: np.ndarray, levels: Sequence[str]) -> dict[str, int | str]:
+    """Rows by level as they may be shown beside the rows of all, which the page tells elsewhere."""
+    counts = [int((values == level).sum()) for level in levels]
+    others = len(values) - sum(counts)
+    return dict(zip(levels, shown_cells([*counts, others]), strict=False))
 
 
 def _labelled_log(ws: Workspace, watched: Watched) -> PredictionLog | None:

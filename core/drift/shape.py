@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.drift.bins import level_counts
+from core.drift.bins import level_counts, rare_levels
 from core.drift.cache import ProfileCache
 from core.drift.check import reference_profile
 from core.drift.policy import Policy
@@ -125,10 +125,7 @@ def _levels(known: Profile, seen: Profile) -> LevelShape:
     levels, p, q = level_counts((known.levels, known.counts), (seen.levels, seen.counts))
     order = np.argsort(-(p + q), kind="stable")
     levels, p, q = levels[order], p[order], q[order]
-    rare = ((p > 0) & (p <= _SMALL)) | ((q > 0) & (q <= _SMALL))
-    rare[_LEVELS:] = True
-    while rare.any() and not rare.all() and 0 < min(p[rare].sum(), q[rare].sum()) <= _SMALL:
-        rare[np.flatnonzero(~rare)[-1]] = True  # the pool itself must not be a small cell
+    rare = rare_levels(p, q, np.arange(len(p)) >= _LEVELS)
     names, left, right = [shown_level(name) for name in levels[~rare]], p[~rare].tolist(), q[~rare].tolist()
     if rare.any():
         names, left, right = [*names, RARE], [*left, p[rare].sum()], [*right, q[rare].sum()]

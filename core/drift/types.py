@@ -69,10 +69,25 @@ class TestResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Test and effect of a column of which some level has 1 to 10 rows, as they may be told.
+
+    ``chi2`` is None where it compares so few rows of a level; ``total_variation`` is of the levels with the rare ones
+    as one (None where nothing else is left); ``effect`` is the real one, so coarse that no count follows from it.
+    """
+
+    chi2: TestResult | None
+    total_variation: float | None
+    effect: float
+
+
+@dataclass(frozen=True, slots=True)
 class Statistics:
     """Every statistic of one column; None where it does not apply to the column's kind.
 
-    ``novelty`` is the p-value that so many levels are new by chance.
+    ``novelty`` is the p-value that so many levels are new by chance. Where ``told`` is set, the verdict rests on
+    chi2 and total_variation as they are, and a report holds what ``told`` says instead; the other distances are of
+    the same joined levels then.
     """
 
     ks: TestResult | None = None
@@ -85,6 +100,7 @@ class Statistics:
     total_variation: float | None = None
     l_infinity: float | None = None
     novelty: float | None = None
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)

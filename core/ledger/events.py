@@ -226,7 +226,7 @@ class ApprovalSigned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateOverridden(Event):
-    """A named person accepts an inconclusive gate, with a reason."""
+    """A named person accepts an inconclusive gate, or a failed one on drift, with a reason."""
 
     kind: ClassVar[str] = "gate_overridden"
     request_id: str

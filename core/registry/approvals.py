@@ -28,12 +28,14 @@ from core.registry.requests import (
     EXPIRED,
     OPEN,
     Judgement,
+    can_be_accepted,
     find_request,
     gate_results,
     judge,
     judged_facts,
     judged_or_open,
     newest_request,
+    unaccepted_failure,
 )
 from core.registry.signing import authenticate
 
@@ -97,10 +99,13 @@ def approve(
         deputy_for = may_answer(ws, request, actor)
         if allows_code:
             require(ws.settings, actor, Action.OVERRIDE_GATE, opened.model, opened.environment)
-        if failed := [gate for gate in gate_results(request) if gate["verdict"] == "FAIL"]:
+        if failed := unaccepted_failure(request):
+            accepted = can_be_accepted(failed["name"], failed["verdict"])
             raise Refused(
-                f"Gate '{failed[0]['name']}' failed: {failed[0]['reason']}.",
-                "A failed gate cannot be approved: reject the request, or ask for changes.",
+                f"Gate '{failed['name']}' failed: {failed['reason']}.",
+                "Accept that data have changed, with a reason (`approval override`), or reject the request."
+                if accepted
+                else "A failed gate cannot be approved: reject the request, or ask for changes.",
             )
         event = ev.ApprovalSigned(
             **_place(request),
@@ -187,17 +192,18 @@ def comment(ws: Workspace, request_id: str, actor: Actor, text: str) -> Judgemen
 
 
 def override_gate(ws: Workspace, request_id: str, gate: str, actor: Actor, reason: str) -> Judgement:
-    """Accept an inconclusive gate by name, with a reason; a failed one cannot be accepted."""
+    """Accept a gate by name, with a reason: an inconclusive one, or a failed one on drift; no other failed one."""
     _needed(reason, "An override needs a reason.", "An auditor will read it.")
     with _open(ws, request_id) as request:
         opened = request.opened
         require(ws.settings, actor, Action.OVERRIDE_GATE, opened.model, opened.environment)
         check_four_eyes(ws, request, actor.name, actor)
         verdicts = {item["name"]: item["verdict"] for item in gate_results(request)}
-        if verdicts.get(gate) != "INCONCLUSIVE":
-            known = ", ".join(name for name, verdict in verdicts.items() if verdict == "INCONCLUSIVE")
+        if gate not in verdicts or not can_be_accepted(gate, verdicts[gate]):
+            known = ", ".join(name for name, verdict in verdicts.items() if can_be_accepted(name, verdict))
             raise BadInput(
-                f"'{gate}' is no inconclusive gate of this request.", f"Those are: {known or '-'}."
+                f"'{gate}' is no inconclusive gate of this request, nor a failed one on drift.",
+                f"Those are: {known or '-'}.",
             )
         event = ev.GateOverridden(**_place(request), gate=gate, digest=opened.digest, reason=reason)
         ws.ledger.append(event, actor)

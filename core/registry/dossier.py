@@ -13,11 +13,13 @@ from core.registry.requests import (
     CHANGES,
     OPEN,
     Judgement,
+    can_be_accepted,
     champion_seen,
     find_request,
     gate_results,
     judged_or_open,
     newest_request,
+    unaccepted_failure,
 )
 
 if TYPE_CHECKING:
@@ -220,10 +222,15 @@ def _over(found: Judgement) -> Refused:
 
 
 def _failed(found: Judgement) -> Refused | None:
-    failed = next((gate for gate in gate_lines(found) if gate.verdict == "FAIL"), None)
+    failed = unaccepted_failure(found.request)
     if failed is None:
         return None
+    if can_be_accepted(failed["name"], failed["verdict"]):
+        return Refused(
+            f"Gate '{failed['name']}' failed: it has to be accepted, with a reason, before anybody can approve.",
+            "Accept the check, ask for changes, or reject it.",
+        )
     return Refused(
-        f"Gate '{failed.name}' failed, and a failed gate cannot be approved.",
+        f"Gate '{failed['name']}' failed, and a failed gate cannot be approved.",
         "Ask for changes, or reject it.",
     )

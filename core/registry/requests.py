@@ -7,7 +7,7 @@ ledger and from what MLflow says at the moment, so an approval never outlives th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ApprovalMissing, BadInput, IntegrityFailure, ModelDeskError, NotFound, Refused
 from core.experiments.told import told_metrics
 from core.ledger.canonical import digest
+from core.registry.drift_gate import NAMES as DRIFT_NAMES
 from core.registry.gatekeeper import Basis
 from core.registry.plans import alias_of
 from core.registry.policy import Policy, policy_of, published_version
@@ -266,13 +267,32 @@ def gate_results(request: Request) -> tuple[Mapping[str, Any], ...]:
 
 
 def failed_gates(request: Request) -> tuple[str, ...]:
-    """Sentences for the gates that forbid a release: failed, or inconclusive without an override."""
-    overridden = {event.gate for _, event in request.overrides if event.digest == request.opened.digest}
+    """Sentences for the gates that forbid a release: failed or inconclusive, and not accepted."""
     return tuple(
-        f"gate '{gate['name']}' is {gate['verdict']}: {gate['reason']}"
-        for gate in gate_results(request)
-        if gate["verdict"] == "FAIL" or (gate["verdict"] != "PASS" and gate["name"] not in overridden)
+        f"gate '{gate['name']}' is {gate['verdict']}: {gate['reason']}" for gate in _in_the_way(request)
     )
+
+
+def unaccepted_failure(request: Request) -> Mapping[str, Any] | None:
+    """The first gate that failed and that nobody accepted (only one on drift can be): until then nobody signs."""
+    return next((gate for gate in _in_the_way(request) if gate["verdict"] == "FAIL"), None)
+
+
+def can_be_accepted(name: str, verdict: str) -> bool:
+    """Whether an approver may accept a gate with a reason: one that is inconclusive, or one on drift that failed.
+
+    That data have changed is no fault of a version: it may have been trained on purpose for another unit, or be what
+    is to replace a live one that drifts.
+    """
+    return verdict == "INCONCLUSIVE" or (verdict == "FAIL" and name in DRIFT_NAMES.values())
+
+
+def _in_the_way(request: Request) -> Iterator[Mapping[str, Any]]:
+    overridden = {event.gate for _, event in request.overrides if event.digest == request.opened.digest}
+    for gate in gate_results(request):
+        accepted = gate["name"] in overridden and can_be_accepted(gate["name"], gate["verdict"])
+        if gate["verdict"] != "PASS" and not accepted:
+            yield gate
 
 
 def _standing(

@@ -12,7 +12,6 @@ from core.drift.shape import LevelShape, NumericShape, Outline
 from core.drift.timeline import Mark
 from core.drift.trend import TrendWindow
 from core.drift.types import ColumnReport, Severity
-from core.privacy import small_count
 from dashboard.palette import Palette
 
 _LABEL_PX = 36
@@ -43,6 +42,9 @@ def performance_over_time(
     """Realised values with their interval, the estimate without labels, deployments with their data, and alerts."""
     figure = go.Figure()
     measured = [part for part in report.windows if metric in part.metrics]
+    told = {
+        part.name: labelled for part, (_, labelled) in zip(report.windows, report.told_counts, strict=True)
+    }
     places = [_place(part) for part in measured]
     values = [part.metrics[metric] for part in measured]
     figure.add_scatter(
@@ -54,7 +56,7 @@ def performance_over_time(
     figure.add_scatter(
         x=places, y=[value.value for value in values], mode="lines+markers", name="with labels",
         line={"color": palette.series[0]}, marker={"size": 5},
-        customdata=[small_count(part.labelled) for part in measured],
+        customdata=[told[part.name] for part in measured],
         hovertemplate="%{y:.3f} (%{customdata} labelled)",
     )  # fmt: skip
     guessed = [part for part in report.windows if metric in part.estimated]

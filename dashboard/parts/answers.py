@@ -10,6 +10,7 @@ from core.access import Actor
 from core.errors import ModelDeskError
 from core.registry.approvals import DEFAULT_MEANING
 from core.registry.dossier import Dossier, GateLine
+from core.registry.requests import can_be_accepted
 from dashboard import services
 from dashboard.parts.confirm import dismiss, pending
 from dashboard.parts.failure import show_failure
@@ -131,13 +132,13 @@ def _withdraw(found: Dossier) -> None:
         )
 
 
-@st.dialog("Accept an inconclusive check", icon=":material/rule:", on_dismiss=dismiss)
+@st.dialog("Accept a check", icon=":material/rule:", on_dismiss=dismiss)
 def _override(found: Dossier) -> None:
     gates = [gate.name for gate in overridable(found)]
     with st.form("override_form", border=False):
         gate = st.selectbox("Check", gates, key="override_gate")
         reason = st.text_area(
-            "Why is it acceptable without this check? An auditor reads it.",
+            "Why is it acceptable although this check did not pass? An auditor reads it.",
             key="override_reason",
             max_chars=2000,
         )
@@ -160,8 +161,10 @@ def _comment(found: Dossier) -> None:
 
 
 def overridable(found: Dossier) -> tuple[GateLine, ...]:
-    """Inconclusive gates that nobody accepted yet."""
-    return tuple(gate for gate in found.gates if gate.verdict == "INCONCLUSIVE" and not gate.overridden_by)
+    """Gates that can be accepted, inconclusive or on drift, and that nobody accepted yet."""
+    return tuple(
+        gate for gate in found.gates if not gate.overridden_by and can_be_accepted(gate.name, gate.verdict)
+    )
 
 
 def worst_first(gates: tuple[GateLine, ...]) -> list[GateLine]:

@@ -15,7 +15,7 @@ from core.drift.shape import NumericShape
 from core.drift.trend import TrendWindow, since
 from core.drift.types import ColumnReport
 from core.errors import ModelDeskError
-from core.privacy import HIDDEN, shown_count, small_count
+from core.privacy import HIDDEN, small_count
 from dashboard.charts.drift import column_over_time, cumulative, distribution
 from dashboard.palette import MISSING, Palette, mark, number
 from dashboard.parts.failure import show_failure
@@ -214,12 +214,12 @@ def performance_table(measured: PerformanceReport, metric: str) -> None:
     rows = [
         (
             part.name,
-            str(shown_count(part.n)),
-            str(shown_count(part.labelled)),
+            str(n),
+            str(labelled),
             *_interval(part.metrics.get(metric)),
             part.estimated[metric].value if metric in part.estimated else None,
         )
-        for part in reversed(measured.windows)
+        for part, (n, labelled) in reversed([*zip(measured.windows, measured.told_counts, strict=True)])
     ]
     names = ["window", "predictions", "labelled", "realised", "from", "to", "estimated"]
     st.dataframe(
@@ -266,13 +266,13 @@ def segments_tab(model: str, window: str, at: str) -> None:
         pd.DataFrame(
             {
                 chosen: [segment.level for segment in found],
-                "rows": [str(shown_count(segment.rows)) for segment in found],
+                "rows": [str(segment.told_rows) for segment in found],
                 "verdict": [mark(segment.report.verdict.value).text for segment in found],
                 "why": [segment.report.reason for segment in found],
                 "metric": [segment.metric_name or MISSING for segment in found],
                 "value": [segment.metric.value if segment.metric else None for segment in found],
                 "95 % interval": [_range(segment.metric) for segment in found],
-                "labelled": [str(shown_count(segment.labelled)) for segment in found],
+                "labelled": [str(segment.told_labelled) for segment in found],
             }
         ),
         hide_index=True,

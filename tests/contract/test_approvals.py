@@ -17,10 +17,12 @@ from core.errors import ApprovalMissing, BadInput, Conflict, Refused
 from core.ledger.events import DeputyNamed
 from core.ledger.schema import projection
 from core.registry import approvals
+from core.registry.dossier import dossier
 from core.registry.policy import policy_of, publish, read_policy
 from core.registry.requests import approved_basis, judge
 from core.registry.signing import enrol
 from tests.contract.registry_desk import ADAM, CLIN, LEAD, OPAL, RINA, VERA, DeskSetup, new_desk
+from tests.watched_workspace import build
 
 POLICY = """name: release
 tiers:
@@ -260,6 +262,39 @@ def test_gates_bind_a_request(tmp_path):
     after = approvals.override_gate(desk.ws, found.request_id, "test rows", CLIN, "external study")
     assert after.state == "approved"
     desk.promote(2)
+
+
+def test_a_failed_gate_on_drift_is_accepted_by_an_approver_with_a_reason_on_the_record(tmp_path):
+    """What is to replace a live version that drifts must not be kept out by that very drift."""
+    build(tmp_path, moved=1)
+    watched = {
+        "model": "risk",
+        "predictions": tmp_path / "predictions",
+        "reference": tmp_path / "train.parquet",
+    }
+    gates = "    gates:\n      - {metric: auroc, min: 0.9}\n"
+    desk = ruled_desk(tmp_path, gates="    drift: [monitor]\n").again(monitors=[watched])
+    found, gate = ask(desk), "monitor of the live version"
+    with pytest.raises(Refused, match=r"1 of 2 tested columns drifted: age.*Accept that data have changed"):
+        sign(desk, found.request_id)
+    refused = dossier(desk.ws, found.request_id, LEAD).rights.approve
+    assert refused is not None and "it has to be accepted, with a reason" in refused.what
+    for actor, reason, error in ((ADAM, "mine", Refused), (OPAL, "no right", Refused), (CLIN, " ", BadInput)):
+        with pytest.raises(error):
+            approvals.override_gate(desk.ws, found.request_id, gate, actor, reason)
+    approvals.override_gate(desk.ws, found.request_id, gate, CLIN, "trained for the new ward")
+    (record,) = [one for one in desk.ws.ledger.records() if one.kind == "gate_overridden"]
+    assert (record.actor.name, record.reason) == ("clin", "trained for the new ward")
+    assert sign(desk, found.request_id).state == "approved"
+    desk.promote(2)
+    (line,) = dossier(desk.ws, found.request_id, LEAD).gates
+    assert (line.verdict, line.overridden_by) == ("FAIL", "Clio Clinician: trained for the new ward")
+    write_policy(tmp_path, gates=gates + "    drift: [monitor]\n")
+    publish(desk.ws, policy_of(desk.ws), ADAM)
+    both = ask(desk, 3)
+    approvals.override_gate(desk.ws, both.request_id, gate, CLIN, "the same ward")
+    with pytest.raises(Refused, match="A failed gate cannot be approved"):
+        sign(desk, both.request_id)
 
 
 def test_the_command_line(tmp_path):
