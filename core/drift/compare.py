@@ -59,11 +59,8 @@ def ordered_statistics(
 ) -> Statistics:
     """The statistics of numbers from the rows per quantile bin and, where values are few, per value."""
     joined = _joined(*few) if few else None
-    if joined:
-        parts, wasserstein = (
-            joined,
-            None,
-        )  # bins of the few values themselves would tell how many rows hold each
+    if joined:  # bins of the few values themselves would tell how many rows hold each
+        parts, wasserstein = joined, None
     index, floor = _psi(*_with_missing(*parts, *missing), joined)
     return Statistics(
         told=_told(*few, joined) if few and joined else None,
