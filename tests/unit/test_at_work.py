@@ -62,3 +62,9 @@ def test_a_log_that_is_no_terminal_gets_nothing(monkeypatch: pytest.MonkeyPatch)
     with shown_at_work():
         assert sys.stderr is log
     assert log.getvalue() == ""
+
+
+def test_a_stream_that_was_closed_before_the_start_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with shown_at_work():
+        assert sys.stderr is None
