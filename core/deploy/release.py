@@ -122,6 +122,8 @@ def plan_deploy(
     plan = rollout.plan_deploy(
         ws.deployments, model, version, environment, expects=expects, share=share, allow_code=allow_code
     )
+    if not plan.warm:
+        ws.registry.version(model, version)
     return ReleasePlan(
         verb="deploy",
         model=model,

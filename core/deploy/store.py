@@ -62,6 +62,11 @@ class Store:
                 found = read_endpoints(connection, key)
         return found[0]
 
+    def move(self, key: EndpointKey, port: int) -> None:
+        """Have the endpoint listen on another port; what it serves is untouched."""
+        with self._database.writing() as connection:
+            connection.execute(_CHANGE_ENDPOINT, at(key) | {"port": port})
+
     def put_slot(self, key: EndpointKey, slot: Slot) -> None:
         """Record what a slot holds and which process serves it."""
         with self._database.writing() as connection:

@@ -30,8 +30,12 @@ def settle(desk: Desk) -> None:
     """Bring the router to the recorded state, all endpoints at once.
 
     The state is read again afterwards: a rollback that was decided meanwhile must not be undone by what was
-    read before it.
+    read before it. A port that the settings name by now is taken: it is the way out when another program has the old.
     """
+    for endpoint in desk.store.endpoints():
+        wanted = desk.settings.deploy.ports.get(str(endpoint.key), endpoint.port)
+        if wanted != endpoint.port:
+            desk.store.move(endpoint.key, wanted)
     _until_in_line(desk, desk.engine.apply)
 
 

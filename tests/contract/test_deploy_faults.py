@@ -42,7 +42,7 @@ from core.deploy.serialization import Findings
 from core.deploy.supervisor import Supervisor
 from core.deploy.trial import TrialState, canary
 from core.deploy.types import Health, OperationState
-from core.errors import Conflict, IntegrityFailure, Refused, Unavailable
+from core.errors import Conflict, IntegrityFailure, NotFound, Refused, Unavailable
 from core.registry.freezes import lift
 from core.workspace import Workspace, open_workspace
 from tests.cheap_workspace import EXAMPLE, KEY, MODEL, cheap_workspace, go_back, says, ship
@@ -269,7 +269,17 @@ def test_the_port_is_taken(ws: Workspace) -> None:
         said: list[str] = []
         Supervisor(desk, said.append).safe_tick()
         assert any(f"Port {port} of risk/production is taken" in line for line in said)
-    until_served(ws, 2)
+        other = free_port()
+        moved = ws.settings.deploy.model_copy(update={"ports": {str(KEY): other}})
+        elsewhere = Workspace(ws.settings.model_copy(update={"deploy": moved}))
+        until_served(elsewhere, 2)
+        assert elsewhere.deployments.store.endpoint(KEY).port == other, "the way out that was named"
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_version_that_does_not_exist_is_named_before_anything_else(ws: Workspace, environment: str) -> None:
+    with pytest.raises(NotFound, match="99"):
+        release.plan_deploy(ws, MODEL, 99, environment)
 
 
 def test_two_operators_and_a_ci_job_at_once(ws: Workspace) -> None:
