@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -47,15 +47,16 @@ def check(
     left, right = open_source(reference), open_source(current)
     engine = _engine(left, right)
     wanted = _wanted(left, right, policy, columns)
-    evidence, broken, hashes = [], [], RowHashes(right.rows)
-    for name in wanted:
-        if name in left.names and name in right.names:
-            found = (
-                _ask(left, right, name, policy, now)
-                if engine
-                else _examine(left, right, name, policy, cache, now, hashes)
-            )
-            (evidence if isinstance(found, Evidence) else broken).append(found)
+    both = [name for name in wanted if name in left.names and name in right.names]
+    hashes = RowHashes(right.rows)
+    found = (
+        _ask(left, right, both, policy, now)
+        if engine
+        else (_examine(left, right, name, policy, cache, now, hashes) for name in both)
+    )
+    evidence, broken = [], []
+    for one in found:
+        (evidence if isinstance(one, Evidence) else broken).append(one)
     compared = {report.name: report for report in (*judge(evidence, policy), *broken)}
     absent = {name: _one_sided(left, right, name) for name in wanted if name not in compared}
     weights = importance or {}
@@ -79,16 +80,18 @@ def _engine(left: Source, right: Source) -> str | None:
 
 
 def _ask(
-    left: Source, right: Source, name: str, policy: Policy, now: datetime | None
-) -> Evidence | ColumnReport:
-    """The evidence on a column whose rows stay in their engine."""
-    from core.drift.engines.columns import Pair
-    from core.drift.engines.table import EngineFailed
+    left: Source, right: Source, names: list[str], policy: Policy, now: datetime | None
+) -> Iterator[Evidence | ColumnReport]:
+    """The evidence on columns whose rows stay in their engine."""
+    from core.drift.engines.columns import Comparison
+    from core.drift.engines.failures import EngineFailed
 
-    try:
-        return Pair(left, right, name).examine(policy.kinds.get(name), now)
-    except EngineFailed as error:
-        return _not_tested(name, error.what)
+    comparison = Comparison(left, right, names, policy.kinds, now)
+    for name in names:
+        try:
+            yield comparison.examine(name)
+        except EngineFailed as error:
+            yield _not_tested(name, error.what)
 
 
 def _wanted(left: Source, right: Source, policy: Policy, columns: Collection[str] | None) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import narwhals as nw
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -27,7 +29,7 @@ from typer.testing import CliRunner
 from core.cli.drift import app
 from core.cli.main import app as model_desk
 from core.drift.check import check
-from core.drift.engines.bracket import Buckets
+from core.drift.engines.bracket import ANSWER, Buckets, Sizes, deciding
 from core.drift.engines.numbers import compare_numbers
 from core.drift.engines.open import open_table
 from core.drift.engines.table import EngineTable
@@ -177,27 +179,57 @@ def test_an_engine_says_what_this_machine_says(tables, hard_pair):
     assert_same(here, there)
 
 
+@pytest.fixture(scope="module")
+def questions(on_postgres, hard_pair) -> list[Any]:
+    """All that a database is asked about the hard tables."""
+    asked, fetch = [], EngineTable.fetch
+
+    def kept(table: EngineTable, question: nw.LazyFrame, *most: int) -> pa.Table:
+        asked.append(nw.to_native(question).unbind())
+        return fetch(table, question, *most)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EngineTable, "fetch", kept)
+        check(*map(on_postgres.put, hard_pair), Policy(ignore=("was a number",)), now=NOW)
+    return asked
+
+
+@pytest.mark.postgres
 @pytest.mark.parametrize(
     ("dialect", "compiler", "own"),
     [("trino", TrinoCompiler, set()), ("bigquery", BigQueryCompiler, {"ieee_divide"})],
 )
-def test_every_question_can_be_written_for_a_warehouse_that_is_not_here(
-    on_postgres, hard_pair, monkeypatch, dialect, compiler, own
-):
+def test_every_question_can_be_written_for_a_warehouse_that_is_not_here(questions, dialect, compiler, own):
     """Written and parsed, not run: no server of either is to be had. ``own`` are functions sqlglot has no name for."""
-    asked, fetch = [], EngineTable.fetch
-
-    def kept(table: EngineTable, question: nw.LazyFrame, *most: int) -> pa.Table:
-        asked.append(nw.to_native(question))
-        return fetch(table, question, *most)
-
-    monkeypatch.setattr(EngineTable, "fetch", kept)
-    check(*map(on_postgres.put, hard_pair), Policy(ignore=("was a number",)), now=NOW)
-    assert len(asked) > 20
-    for question in asked:
-        written = compiler().to_sqlglot(question.unbind()).sql(dialect)
+    assert len(questions) > 10
+    for question in questions:
+        written = compiler().to_sqlglot(question).sql(dialect)
         found = sqlglot.parse_one(written, dialect=dialect)
         assert {function.name.lower() for function in found.find_all(sqlglot.exp.Anonymous)} <= own, written
+
+
+def test_one_question_is_enough_for_all_columns(tables, monkeypatch):
+    """Twenty columns cost no more questions than one, so that what a question costs is paid once."""
+    asked, fetch = [], EngineTable.fetch
+
+    def counted(table: EngineTable, *question: Any) -> pa.Table:
+        asked.append(question)
+        return fetch(table, *question)
+
+    monkeypatch.setattr(EngineTable, "fetch", counted)
+    rng = np.random.default_rng(7)
+    for columns in (1, 20):
+        left, right = (
+            tables.put(pa.table(
+                {f"n{at}": rng.normal(0, 1, rows) for at in range(columns)}
+                | {f"c{at}": rng.choice(["f", "m"], rows) for at in range(columns)}
+            ))
+            for rows in (900, 400)
+        )  # fmt: skip
+        asked.clear()
+        report = check(left, right)
+        assert all(column.verdict is Verdict.OK for column in report.columns)
+        assert len(asked) <= 6
 
 
 def test_what_a_policy_overrides_and_a_changed_type(tables, hard_pair):
@@ -243,6 +275,24 @@ def test_only_aggregates_leave_the_engine(tables, rows):
     assert left.fetched + right.fetched < 2_500
 
 
+def test_columns_whose_every_bucket_may_hold_the_distance(tables):
+    """Tables that are the same, a bell of many rows, and values over 600 powers of ten: no cut helps, D is exact."""
+    rng = np.random.default_rng(9)
+    same, sizes = rng.normal(0, 1, 40_000), (40_000, 30_000)
+    pair = [
+        pa.table({
+            "same": same[:rows] if rows == 40_000 else np.append(same[:29_999], 0.5),
+            "bell": rng.normal(0, 1, rows), "powers": 10.0 ** rng.uniform(-300, 300, rows),
+        })
+        for rows in sizes
+    ]  # fmt: skip
+    pair.append(pair[0])
+    for one, other in (pair[:2], pair[::2]):
+        left, right = tables.put(one), tables.put(other)
+        assert_same(check(one, other), check(left, right))
+        assert left.fetched + right.fetched < 6_000
+
+
 def test_a_column_of_too_many_levels_costs_no_other(tables):
     rows = 25_000
     names = [f"code {number % 12_000}" for number in range(rows)]
@@ -270,20 +320,34 @@ SAMPLES = st.lists(ODD | st.integers(-3, 3).map(float), min_size=1, max_size=60)
 
 
 @given(reference=SAMPLES, current=SAMPLES, cuts=st.lists(ODD, max_size=5))
+@settings(max_examples=60, deadline=None)
 def test_the_bracket_holds_the_exact_distance(reference, current, cuts):
-    """Whatever the cuts: counts alone never claim a narrower bracket than the values allow."""
+    """Whatever the cuts: counts alone never claim a narrower bracket than the values allow, nor hide where D lies."""
     left, right = (np.sort([v for v in side if not math.isnan(v)]) for side in (reference, current))
     if not len(left) or not len(right):
         return
     values = np.unique(np.concatenate([left, right]))
+    values = values[np.isfinite(values)]
     part = np.searchsorted(np.sort([c for c in cuts if not math.isnan(c)]), values)
     ends = [np.flatnonzero(part == number) for number in np.unique(part)]
     low, high = (np.array([values[place[end]] for place in ends]) for end in (0, -1))
+    sizes = Sizes(**{
+        name: tuple(int(np.sum(which(side))) for side in (left, right))
+        for name, which in (("finite", np.isfinite), ("below", np.isneginf), ("above", np.isposinf))
+    })  # fmt: skip
     counts = [
         np.searchsorted(side, high, "right") - np.searchsorted(side, low, "left") for side in (left, right)
     ]
-    smallest, largest = Buckets(np.arange(len(ends)), low, high, *counts).bracket()
+    rows = dict(zip(("low", "high", "reference", "current"), (low, high, *counts), strict=True))
+    whole = {"n_reference": sizes.rows[0], "n_current": sizes.rows[1], "finite": max(1, sizes.finite[0])}
+    whole |= {"start": sizes.gap(0, 0), "outer": len(ends) - 1, "column": 0}
+    frame = pd.DataFrame({"key": np.arange(len(ends)), **rows, **whole})
+    found = deciding(nw.from_native(frame)).to_native() if len(frame) else frame.reindex(columns=ANSWER)
+    buckets = Buckets.of({name: found[name].to_numpy() for name in ANSWER}, sizes)
+    assert len(buckets.keys) == len(ends), "so few buckets are all told"
+    smallest, largest = buckets.bracket()
     assert smallest <= distance(left, right) <= largest
+    assert smallest == largest or buckets.needed.any()
 
 
 @pytest.mark.postgres
@@ -305,7 +369,7 @@ def test_any_sample_has_the_same_distance_in_postgresql(on_postgres, pairs):
     assert_same(check(one, other), check(left, right))
     for name in left.names:
         if all(side.facts.of(name).missing < side.rows for side in (left, right)):
-            found = compare_numbers(left, right, name)
+            found = compare_numbers(left, right, [name])[name]
             assert found.bracket[0] <= found.distance <= found.bracket[1]
 
 
@@ -421,3 +485,54 @@ def test_a_stretch_of_the_log_may_be_the_reference_and_failures_are_findings(wat
     assert "names no days" in monitor_report(open_workspace(watched), "risk", now=NOW, ask=True).reason
     monkeypatch.delenv("CLINIC_URL")
     assert "CLINIC_URL is not set" in monitor_report(ws, "risk", now=NOW, ask=True).reason
+
+
+EDGES = [
+    "2026-01-01T00:00", "2026-01-01T23:59:59.999999", "2026-01-02T00:00", "2026-01-02T04:59:59.999999",
+    "2026-01-02T05:00", "2026-01-04T23:59:59.999999", "2026-01-05T00:00", "2026-03-08T06:59:59", "2026-03-08T07:00",
+]  # fmt: skip
+"""The first and last moments of days and of a week in UTC and in New York, and New York's change to summer time."""
+ZONED = """
+name = "Test"
+[mlflow]
+tracking_uri = "sqlite:///mlflow.db"
+[[monitors]]
+model = "files"
+reference = "train.parquet"
+predictions = "log.parquet"
+[[monitors]]
+model = "engine"
+reference = {train}
+predictions = {log}
+engine = {engine}
+connect = {connect}
+"""
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us", tz="UTC"), pa.timestamp("us")])
+def test_the_same_rows_fall_in_the_same_windows_whatever_zone_a_session_is_in(tables, tmp_path, kind):
+    moments = [datetime.fromisoformat(edge).replace(tzinfo=UTC) for edge in EDGES for _ in range(40)]
+    rng = np.random.default_rng(3)
+    rows = {"age": rng.normal(50, 10, len(moments)), "prediction": np.ones(len(moments))}
+    log = pa.table(rows | {"timestamp": pa.array(moments, kind)})
+    both = {"train": pa.table({"age": rng.normal(50, 10, 500)}), "log": log}
+    for name, table in both.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    where = {name: json.dumps(value) for name, value in tables.in_zone("America/New_York", both).items()}
+    (tmp_path / "modeldesk.toml").write_text(ZONED.format(**where), encoding="utf-8")
+    ws, ages = open_workspace(tmp_path), np.split(rows["age"], len(EDGES))
+    expected = {"day": {}, "week": {}}
+    for edge, values in zip(EDGES, ages, strict=True):
+        day = date.fromisoformat(edge[:10])
+        expected["day"].setdefault(day, []).extend(values)
+        expected["week"].setdefault(day - timedelta(days=day.weekday()), []).extend(values)
+    for window, starts in expected.items():
+        for start, values in starts.items():
+            here, there = (
+                monitor_report(ws, model, window, NOW, str(start), ask=True) for model in ("files", "engine")
+            )
+            assert here.window == there.window == str(start), there.reason
+            assert here.drift.rows_current == there.drift.rows_current == len(values)
+            ks = distance(np.sort(both["train"]["age"].to_numpy()), np.sort(values))
+            for report in (here, there):
+                assert near(report.drift.column("age").effect, ks)

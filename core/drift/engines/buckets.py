@@ -1,26 +1,34 @@
-"""Monotone bucket counts: the engine sorts nothing, it only counts rows per stretch of the number line.
+"""Monotone bucket counts: the engine sorts no values, it only counts rows per stretch of the number line.
 
-A first cut into equal stretches of the reference's range; where a stretch turns out to hold too many rows (an outlier
-made the range wide, values cluster) it is cut again between its own extremes. So outliers cannot blur the counts, and
-a value that many rows share ends up alone in its bucket.
+The reference's range is cut into many equal stretches, so fine that few of them can still hold the KS distance. Where
+one that decides something turns out to hold too many rows (an outlier made the range wide, values cluster) it is cut
+again between its own extremes. So outliers cannot blur the counts, and a value that many rows share ends up alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import narwhals as nw
+import numpy as np
 
-from core.drift.engines.bracket import Buckets
+from core.drift.engines.bracket import Buckets, Sizes
 from core.drift.engines.facts import finite
+from core.drift.engines.sides import Sides, counted, whole
 from core.drift.engines.table import EngineTable
 
-PARTS = 256
 _TINY = 1e-9
-_STRIDE = PARTS + 3
+_COARSE = 256
+_ROWS_IN_PART = 64
+"""About the rows in a part: fewer parts leave more of them to be looked into, more parts cost memory in the engine."""
+_FEWEST, _MOST = 2**8, 2**20
+_FAT = 1 / 32
+"""A bucket that has to be looked into is cut again while it holds more than this share of either side."""
+_SMALL_ENOUGH = 1_000
+"""A bucket of so few rows is not worth another question."""
+_MOST_CUTS, _ROUNDS = 64, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +38,15 @@ class Cut:
     key: int
     low: float
     high: float
+    parts: int
     base: int
 
     @property
-    def keys(self) -> range:
-        """The keys of its parts."""
-        return range(self.base, self.base + _STRIDE)
+    def outer(self) -> int:
+        """The key of what lies above the stretch."""
+        return self.base + self.parts + 2
 
-    def parts(self) -> nw.Expr:
+    def keys(self) -> nw.Expr:
         """The key of each value; ascending values have ascending keys, whatever the engine rounds."""
         value, low, span = nw.col("value"), self.low, self.high - self.low
         if span == 0:
@@ -47,64 +56,103 @@ class Cut:
         else:
             # PostgreSQL calls a quotient that rounds to zero an error, so a tiny one is not worked out.
             share = nw.when(value - low < span * _TINY).then(nw.lit(0.0)).otherwise((value - low) / span)
-            inside = (share * PARTS).cast(nw.Int64) + 1
-        first, last = nw.lit(0, nw.Int64), nw.lit(PARTS + 2, nw.Int64)
+            inside = (share * self.parts).cast(nw.Int64) + 1
+        first, last = nw.lit(0, nw.Int64), nw.lit(self.parts + 2, nw.Int64)
         key = (
             nw.when(value < low)
             .then(first)
             .otherwise(nw.when(value > self.high).then(last).otherwise(inside))
         )
-        return key + nw.lit(self.base, nw.Int64)
+        return key + nw.lit(self.base, nw.Int64) if self.base else key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The finite values of one column on both sides, cut into buckets: columns value, reference, current and key."""
+    """The finite values of one column on both sides, cut into buckets; ``number`` tells columns apart in an answer."""
 
     left: EngineTable
     right: EngineTable
     name: str
-    cuts: tuple[Cut, ...] = ()
+    number: int
+    sizes: Sizes
+    parts: int
+    cuts: tuple[Cut, ...]
+    rounds: int = 0
 
-    @cached_property
-    def frame(self) -> nw.LazyFrame:
-        """Both sides below each other; a row counts 1 for its side and 0 for the other."""
-        both = nw.concat(
-            [_side(self.left, self.name, 1, 0), _side(self.right, self.name, 0, 1)], how="vertical"
+    @classmethod
+    def of(cls, left: EngineTable, right: EngineTable, name: str, number: int) -> Sample:
+        """Cut over the reference's range, or over current's where the reference has no finite value."""
+        known, seen = left.facts.of(name), right.facts.of(name)
+        sizes = Sizes(
+            finite=(known.finite(left.rows), seen.finite(right.rows)),
+            below=(known.below, seen.below),
+            above=(known.above, seen.above),
         )
+        wanted = 2 ** math.ceil(math.log2(max(1, sum(sizes.rows) / _ROWS_IN_PART)))
+        parts = min(max(wanted, _FEWEST), _MOST)
+        sample = cls(left=left, right=right, name=name, number=number, sizes=sizes, parts=parts, cuts=())
+        return sample._whole(parts)
+
+    def _whole(self, parts: int) -> Sample:
+        known, seen = self.left.facts.of(self.name), self.right.facts.of(self.name)
+        span = seen if known.low is None else known
+        if span.low is None:
+            return self
+        return replace(self, parts=parts, cuts=(Cut(0, span.low, span.high, parts, 0),), rounds=0)
+
+    def finer(self, buckets: Buckets) -> Sample | None:
+        """The same with the deciding buckets that hold too many rows cut again; None if there are none."""
+        if self.parts == 1 or self.rounds == _ROUNDS:
+            return None
+        n, m = buckets.sizes.rows
+        wide = (buckets.reference > _FAT * n) | (buckets.current > _FAT * m)
+        many = buckets.reference + buckets.current > _SMALL_ENOUGH
+        fat = np.flatnonzero(buckets.needed & wide & many)
+        if not len(fat) or len(self.cuts) + len(fat) > _MOST_CUTS:
+            return None
+        cuts = list(self.cuts)
+        for index in fat.tolist():
+            base = len(cuts) * (self.parts + 3)
+            low, high = float(buckets.low[index]), float(buckets.high[index])
+            cuts.append(Cut(int(buckets.keys[index]), low, high, self.parts, base))
+        return replace(self, cuts=tuple(cuts), rounds=self.rounds + 1)
+
+    def coarser(self) -> Sample:
+        """The same in fewer buckets, of which all can be told; in the end in one."""
+        return self._whole(_COARSE if self.parts > _COARSE else 1)
+
+    def counted(self) -> Sides:
+        """The rows by their buckets, with what :func:`deciding` wants to know of the column."""
+        n, m = self.sizes.rows
+        known = {
+            "n_reference": n,
+            "n_current": m,
+            "finite": max(1, self.sizes.finite[0]),
+            "start": self.sizes.gap(0, 0),
+            "outer": self.cuts[0].outer,
+        }
+        sides = self._side(self.left), self._side(self.right)
+        return Sides(*sides, self.number, {name: whole(value) for name, value in known.items()})
+
+    def rows_in(self, keys: Sequence[int], known: Mapping[str, nw.Expr]) -> Sides:
+        """The rows in the buckets with ``keys``."""
+        inside = nw.col("key").is_in(keys)
+        sides = self._side(self.left).filter(inside), self._side(self.right).filter(inside)
+        return Sides(*sides, self.number, known)
+
+    def values(self) -> nw.LazyFrame:
+        """Each value with its rows."""
+        sides = Sides(self._side(self.left), self._side(self.right), self.number)
+        return counted(self.left.engine, [sides], "value")
+
+    def _side(self, table: EngineTable) -> nw.LazyFrame:
+        values = table.frame.select(value=table.number(self.name))
+        values = values.filter(~nw.col("value").is_null())
+        if not table.facts.of(self.name).is_clean:
+            values = values.filter(finite(nw.col("value")))
         for number, cut in enumerate(self.cuts):
-            key = cut.parts()
+            key = cut.keys()
             if number:
                 key = nw.when(nw.col("key") == cut.key).then(key).otherwise(nw.col("key"))
-            both = both.with_columns(key=key)
-        return both
-
-    def cut(self, key: int, low: float, high: float) -> Sample:
-        """The same with the bucket ``key`` cut again between its extremes."""
-        return replace(self, cuts=(*self.cuts, Cut(key, low, high, len(self.cuts) * _STRIDE)))
-
-    def counts(self, keys: Sequence[int] | None = None) -> Buckets:
-        """The buckets (those with ``keys``, else all) with their rows and extremes."""
-        frame = self.frame if keys is None else self.frame.filter(nw.col("key").is_in(keys))
-        return self._grouped(frame, len(self.cuts) * _STRIDE)
-
-    def values(self, most: int) -> Buckets:
-        """The rows of every single value; raises TooMany for more than ``most`` different ones."""
-        return self._grouped(self.frame.with_columns(key=nw.col("value")), most)
-
-    def _grouped(self, frame: nw.LazyFrame, most: int) -> Buckets:
-        asked = frame.group_by("key").agg(
-            nw.col("value").min().alias("low"),
-            nw.col("value").max().alias("high"),
-            nw.col("reference").sum().cast(nw.Int64),
-            nw.col("current").sum().cast(nw.Int64),
-        )
-        found = self.left.fetch(asked, most).sort_by("low")
-        return Buckets(*(found[name].to_numpy() for name in ("key", "low", "high", "reference", "current")))
-
-
-def _side(table: EngineTable, name: str, reference: int, current: int) -> nw.LazyFrame:
-    values = table.frame.select(value=table.number(name)).filter(
-        finite(nw.col("value")) & ~nw.col("value").is_null()
-    )
-    return values.with_columns(reference=nw.lit(reference, nw.Int64), current=nw.lit(current, nw.Int64))
+            values = values.with_columns(key=key)
+        return values

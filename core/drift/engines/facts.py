@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import narwhals as nw
 
-from core.drift.engines.table import EngineFailed
+from core.drift.engines.failures import EngineFailed, together
 from core.drift.kinds import Family
 
 if TYPE_CHECKING:
@@ -29,11 +29,21 @@ class ColumnFacts:
     high: float | date | datetime | None = None
     below: int = 0
     above: int = 0
+    nan: int = 0
 
     @property
     def infinite(self) -> int:
         """Values that are minus (``below``) or plus infinity (``above``)."""
         return self.below + self.above
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no value is NaN or infinite."""
+        return self.infinite + self.nan == 0
+
+    def finite(self, rows: int) -> int:
+        """Those of the table's rows that hold a finite value."""
+        return rows - self.missing - self.infinite
 
     @property
     def is_constant(self) -> bool:
@@ -58,20 +68,24 @@ class Facts:
 
 
 def facts_of(table: EngineTable) -> Facts:
-    """One question about all columns; where the engine refuses it, one for each, so that one costs no other."""
-    count = {"rows": nw.len().cast(nw.Int64)}
-    try:
-        found = table.fetch_one(table.frame.select(**count, **_asked(table, table.names)))
-        return Facts(found["rows"] or 0, {name: _told(table, name, found) for name in table.names})
-    except EngineFailed:
-        rows = table.fetch_one(table.frame.select(**count))["rows"]
-    told, failed = {}, {}
-    for name in table.names:
-        try:
-            told[name] = _told(table, name, table.fetch_one(table.frame.select(**_asked(table, (name,)))))
-        except EngineFailed as error:
-            failed[name] = error.what
-    return Facts(rows, told, failed)
+    """One question about all columns, and one more about those that hold NaN or an infinity."""
+    told, failed = together(table.names, lambda names: _first(table, names))
+    rows = next(iter(told.values()))["rows"] if told else table.fetch_one(table.frame.select(_ROWS))["rows"]
+    unclean = [name for name, found in told.items() if found["present"] > found["finite"]]
+    odd, odd_failed = together(unclean, lambda names: _odd(table, names))
+    columns = {
+        name: ColumnFacts(
+            missing=rows - found["present"] + odd.get(name, {}).get("nan", 0),
+            low=found["low"],
+            high=found["high"],
+            **odd.get(name, {}),
+        )
+        for name, found in told.items()
+    }
+    return Facts(rows, columns, failed | odd_failed)
+
+
+_ROWS = nw.len().cast(nw.Int64).alias("rows")
 
 
 def finite(value: nw.Expr) -> nw.Expr:
@@ -80,41 +94,47 @@ def finite(value: nw.Expr) -> nw.Expr:
 
 
 def count_if(condition: nw.Expr) -> nw.Expr:
-    """How many rows meet a condition; zero rather than NULL without rows."""
-    return nw.when(condition).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).sum().cast(nw.Int64)
+    """How many rows meet a condition."""
+    return nw.when(condition).then(nw.lit(1, nw.Int32)).count().cast(nw.Int64)
 
 
-def _asked(table: EngineTable, names: tuple[str, ...]) -> dict[str, nw.Expr]:
-    asked = {}
-    for number, name in enumerate(table.names):
-        if name not in names:
+def _first(table: EngineTable, names: Sequence[str]) -> dict[str, dict[str, object]]:
+    """By column: rows of the table, present and finite ones, and the range of the latter."""
+    asked = [_ROWS]
+    for name in names:
+        number, family, column = table.names.index(name), table.family_of(name), nw.col(name)
+        asked.append(column.count().cast(nw.Int64).alias(f"present{number}"))
+        if family in (Family.NUMBER, Family.BOOLEAN):
+            column = table.number(name)
+            if not table.type_of(name).is_integer() and family is Family.NUMBER:
+                column = nw.when(finite(column)).then(column)
+                asked.append(column.count().cast(nw.Int64).alias(f"finite{number}"))
+        elif family is not Family.TIME:
             continue
-        asked[f"null{number}"] = count_if(nw.col(name).is_null())
-        if table.family_of(name) is Family.TIME:
-            asked |= {f"low{number}": nw.col(name).min(), f"high{number}": nw.col(name).max()}
-        elif table.family_of(name) in (Family.NUMBER, Family.BOOLEAN):
-            value = table.number(name)
-            inside = nw.when(finite(value)).then(value)
-            asked |= {
-                f"low{number}": inside.min(),
-                f"high{number}": inside.max(),
-                f"nan{number}": count_if(value.is_nan()),
-                f"below{number}": count_if(value < -_LARGEST),
-                f"above{number}": count_if((value > _LARGEST) & ~value.is_nan()),
-            }
-    return asked
+        asked += [column.min().alias(f"low{number}"), column.max().alias(f"high{number}")]
+    found = table.fetch_one(table.frame.select(*asked))
+
+    def told(name: str) -> dict[str, object]:
+        number = table.names.index(name)
+        own = {what: found.get(f"{what}{number}") for what in ("present", "finite", "low", "high")}
+        finite_rows = own["present"] if own["finite"] is None else own["finite"]
+        return {**own, "finite": finite_rows, "rows": found["rows"]}
+
+    return {name: told(name) for name in names}
 
 
-def _told(table: EngineTable, name: str, found: Mapping[str, object]) -> ColumnFacts:
-    number = table.names.index(name)
-
-    def whole(what: str) -> int:
-        return int(found.get(f"{what}{number}") or 0)
-
-    return ColumnFacts(
-        missing=whole("null") + whole("nan"),
-        low=found.get(f"low{number}"),
-        high=found.get(f"high{number}"),
-        below=whole("below"),
-        above=whole("above"),
-    )
+def _odd(table: EngineTable, names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """By column: rows that are NaN, minus and plus infinity."""
+    asked = {}
+    for number, name in enumerate(names):
+        value = table.number(name)
+        asked |= {
+            f"nan{number}": count_if(value.is_nan()),
+            f"below{number}": count_if(value < -_LARGEST),
+            f"above{number}": count_if((value > _LARGEST) & ~value.is_nan()),
+        }
+    found = table.fetch_one(table.frame.select(**asked))
+    return {
+        name: {what: found[f"{what}{number}"] for what in ("nan", "below", "above")}
+        for number, name in enumerate(names)
+    }

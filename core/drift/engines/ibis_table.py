@@ -70,7 +70,12 @@ def _backend(url: str) -> BaseBackend:
     from ibis.common.exceptions import IbisError
 
     try:
-        return ibis.connect(patient(url))
+        backend = ibis.connect(patient(url))
+        if backend.name == "postgres":
+            with backend.begin() as cursor:
+                # One question is about all columns; to compile it takes up to ten times as long as to answer it.
+                cursor.execute("SET jit = off")
+        return backend
     except (
         IbisError,
         ImportError,

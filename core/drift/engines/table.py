@@ -10,27 +10,18 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 from narwhals.exceptions import NarwhalsError
 
+from core.drift.engines.facts import Facts, facts_of
+from core.drift.engines.failures import EngineFailed, TooMany
 from core.drift.kinds import Family
 from core.drift.types import SchemaFinding
-from core.errors import Unavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
-    from core.drift.engines.facts import Facts
-
 FETCHED_AT_ONCE = 10_000
 """No answer of an engine may have more rows than this; the longest are the counts of levels."""
-
-
-class EngineFailed(Unavailable):
-    """The engine refused a question, such as one about a damaged column; never quotes a value."""
-
-
-class TooMany(EngineFailed):
-    """An answer would have more rows than an aggregate should."""
 
 
 class EngineTable:
@@ -83,8 +74,6 @@ class EngineTable:
     @cached_property
     def facts(self) -> Facts:
         """What one pass over the whole table tells of every column."""
-        from core.drift.engines.facts import facts_of
-
         return facts_of(self)
 
     def fetch(self, asked: nw.LazyFrame, most: int = FETCHED_AT_ONCE) -> pa.Table:

@@ -16,8 +16,9 @@ import narwhals as nw
 
 from core.drift import kept
 from core.drift.check import check
+from core.drift.engines.failures import TooMany
 from core.drift.engines.open import open_table
-from core.drift.engines.table import EngineTable, TooMany
+from core.drift.engines.table import EngineTable
 from core.drift.kept import Kept
 from core.drift.kinds import Family
 from core.drift.policy import Policy
