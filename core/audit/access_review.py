@@ -55,17 +55,26 @@ class Access:
         }
 
 
-def access_review(ws: Workspace, now: datetime, model: str | None = None) -> tuple[Access, ...]:
+@dataclass(frozen=True, slots=True)
+class AccessReview:
+    """The rows; with ``unanswered``, MLflow's failure, models that the ledger never saw are missing."""
+
+    rows: tuple[Access, ...]
+    unanswered: ModelDeskError | None = None
+
+
+def access_review(ws: Workspace, now: datetime, model: str | None = None) -> AccessReview:
     """Everybody who has one of the rights or used it, by model and environment; MLflow may be down.
 
     Rights are those of the settings at this moment, deputies counted in; past use is the ledger's.
     """
     used = _uses(ws)
-    places = [place for place in _places(ws, used) if model in (None, place[0])]
+    models, unanswered = _models(ws)
+    places = [place for place in _places(ws, used, models) if model in (None, place[0])]
     deputies = {name: ws.ledger.state().principals(name, now) for name in _deputy_names(ws)}
     people = tuple(_people(ws.settings, used, deputies))
     found = (_access(ws.settings, person, place, used, deputies) for place in places for person in people)
-    return tuple(row for row in found if any(row.rights.values()) or row.last_used)
+    return AccessReview(tuple(row for row in found if any(row.rights.values()) or row.last_used), unanswered)
 
 
 def _access(
@@ -118,11 +127,14 @@ def _uses(ws: Workspace) -> dict[tuple[str, Place, str], datetime]:
     return found
 
 
-def _places(ws: Workspace, used: Uses) -> list[Place]:
+def _models(ws: Workspace) -> tuple[list[str], ModelDeskError | None]:
     try:
-        models = [item.name for item in ws.registry.models()]
-    except ModelDeskError:
-        models = []
+        return [item.name for item in ws.registry.models()], None
+    except ModelDeskError as error:
+        return [], error
+
+
+def _places(ws: Workspace, used: Uses, models: Iterable[str]) -> list[Place]:
     known = {(name, environment) for name in models for environment in ws.settings.environments}
     return sorted(known | {place for _, place, _ in used} | set(ws.ledger.state().services))
 

@@ -16,9 +16,8 @@ EVERY_S = 1.0
 @contextmanager
 def shown_at_work() -> Iterator[None]:
     """The seconds so far on stderr, after the first two; nothing where stderr is no terminal."""
-    if (
-        sys.stderr is None or sys.stdout is None or not sys.stderr.isatty()
-    ):  # None: closed by whoever started it
+    closed = sys.stderr is None or sys.stdout is None  # by whoever started it
+    if closed or not sys.stderr.isatty():
         yield
         return
     streams, line = (sys.stdout, sys.stderr), _Line(sys.stderr)

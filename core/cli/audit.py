@@ -120,15 +120,15 @@ def access(
     from core.audit.access_review import access_review
     from core.workspace import open_workspace
 
-    ws = open_workspace(workspace)
-    facts = [row.as_dict() for row in access_review(ws, datetime.now(UTC), model)]
+    found = access_review(open_workspace(workspace), datetime.now(UTC), model)
+    facts = [row.as_dict() for row in found.rows]
     if output is Output.JSON:
         print_json({"access": facts})
     else:
         columns = list(facts[0]) if facts else ["model", "environment", "person"]
         print_table(columns, [list(fact.values()) for fact in facts], output)
-    # Where MLflow does not answer, models that the ledger never saw are missing above: that is no success.
-    ws.registry.models()
+    if found.unanswered is not None:
+        raise found.unanswered
 
 
 @app.command()

@@ -62,16 +62,17 @@ def ordered_statistics(
     if joined:  # bins of the few values themselves would tell how many rows hold each
         parts, wasserstein = joined, None
     index, floor = _psi(*_with_missing(*parts, *missing), joined)
+    exact = _exact(*few) if few else None
     return Statistics(
-        told=_told(*few, joined) if few and joined else None,
+        told=_told(*few, joined, exact) if joined else None,
         ks=ks,
-        chi2=chi_square(*few) if few else None,
+        chi2=exact[0] if exact else None,
         psi=index,
         psi_noise_floor=floor,
         jensen_shannon=_unless_one(jensen_shannon, parts),
         hellinger=_unless_one(hellinger, parts),
         wasserstein_normed=wasserstein,
-        total_variation=total_variation(*few) if few else None,
+        total_variation=exact[1] if exact else None,
         l_infinity=_unless_one(l_infinity, joined or few) if few else None,
     )
 
@@ -95,17 +96,17 @@ def _few_values(reference: np.ndarray, current: np.ndarray) -> Pair | None:
 def _by_level(reference: Profile, current: Profile) -> Statistics:
     _, p, q = level_counts((reference.levels, reference.counts), (current.levels, current.counts))
     joined = _joined(p, q)
-    shown = joined or (p, q)
+    shown, exact = joined or (p, q), _exact(p, q)
     index, floor = _psi(*_with_missing(*shown, reference.missing, current.missing), joined)
     return Statistics(
         novelty=so_many_new(p, q),
-        told=_told(p, q, joined) if joined else None,
-        chi2=chi_square(p, q),
+        told=_told(p, q, joined, exact) if joined else None,
+        chi2=exact[0],
         psi=index,
         psi_noise_floor=floor,
         jensen_shannon=_unless_one(jensen_shannon, shown),
         hellinger=_unless_one(hellinger, shown),
-        total_variation=total_variation(p, q),
+        total_variation=exact[1],
         l_infinity=_unless_one(l_infinity, shown),
     )
 
@@ -125,14 +126,18 @@ def _unless_one(distance: Callable[[np.ndarray, np.ndarray], float], pair: Pair)
     return distance(*pair) if len(pair[0]) > 1 else None
 
 
-def _told(p: np.ndarray, q: np.ndarray, joined: Pair) -> Told:
+def _exact(p: np.ndarray, q: np.ndarray) -> tuple[TestResult, float]:
+    """Test and effect that a verdict by level rests on."""
+    return chi_square(p, q), total_variation(p, q)
+
+
+def _told(p: np.ndarray, q: np.ndarray, joined: Pair, exact: tuple[TestResult, float]) -> Told:
     step = max(0.05, SMALL_CELL / max(1, min(p.sum(), q.sum())))
-    coarse = min(1.0, step * round(total_variation(p, q) / step))
+    coarse = min(1.0, step * round(exact[1] / step))
     # The test pools levels by what is expected of them; it may be told where what it then compares holds no few rows.
     tested = pool_rare(p, q)
     few = len(tested[0]) <= _SOLVABLE and any(small_cells(side).any() for side in tested)
-    chi2 = None if few else chi_square(p, q)
-    return Told(chi2, _unless_one(total_variation, joined), coarse)
+    return Told(None if few else exact[0], _unless_one(total_variation, joined), coarse)
 
 
 def _with_missing(p: np.ndarray, q: np.ndarray, reference: int, current: int) -> Pair:

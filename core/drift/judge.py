@@ -14,7 +14,6 @@ from core.drift.statistics.adjust import benjamini_hochberg, bonferroni
 from core.drift.statistics.ks import detectable
 from core.drift.statistics.proportions import all_in_one
 from core.drift.types import ColumnKind, ColumnReport, Quality, Statistics, Verdict
-from core.privacy import is_small
 
 _UNTESTED = {
     ColumnKind.DATETIME: "times move by nature; range and freshness are reported instead",
@@ -157,8 +156,7 @@ def _verdict(draft: ColumnReport, missing_p: float, policy: Policy) -> tuple[Ver
     gap = quality.missing_current / rows_current - quality.missing_reference / rows_reference
     enough = min(rows_reference, rows_current) >= policy.min_rows
     lost = enough and policy.alpha.crossed_by(missing_p) and policy.missing_effect.crossed_by(abs(gap))
-    cells = (quality.missing_reference, quality.missing_current, draft.rows_reference, draft.rows_current)
-    size = "" if any(map(is_small, cells)) else f" by {abs(gap):.1%} of the rows"
+    size = "" if draft.few_missing else f" by {abs(gap):.1%} of the rows"
     more = f"missing values went {'up' if gap > 0 else 'down'}{size}"
     if lost and draft.kind is not ColumnKind.DATETIME and not _drifts(draft, policy):
         return Verdict.DRIFT, more
@@ -177,11 +175,15 @@ def _drifts(draft: ColumnReport, policy: Policy) -> bool:
 
 
 def _effect_sentence(draft: ColumnReport) -> str:
-    name = "D" if draft.test == "ks" else "total variation"
-    if told := draft.statistics.told:
+    if draft.statistics.told:
         sure = draft.adjusted_pvalue is not None and draft.adjusted_pvalue < 1e-4
-        return f"{name} about {told.effect:.2g}" + (", adjusted p < 0.0001" if sure else "")
-    return f"{name} = {draft.effect:.3f}, adjusted p {_p(draft.adjusted_pvalue)}"
+        return _effect(draft) + (", adjusted p < 0.0001" if sure else "")
+    return f"{_effect(draft)}, adjusted p {_p(draft.adjusted_pvalue)}"
+
+
+def _effect(draft: ColumnReport) -> str:
+    name, told = "D" if draft.test == "ks" else "total variation", draft.statistics.told
+    return f"{name} about {told.effect:.2g}" if told else f"{name} = {draft.effect:.3f}"
 
 
 def _ok_sentence(draft: ColumnReport, policy: Policy) -> str:
@@ -198,9 +200,7 @@ def _type_sentence(draft: ColumnReport) -> str:
         return change
     if draft.rows_current == 0:
         return f"{change}; none of it reads as a number"
-    told = draft.statistics.told
-    effect = f"about {told.effect:.2g}" if told else f"= {draft.effect:.3f}"
-    return f"{change}; what reads as a number was compared: {'D' if draft.test == 'ks' else 'total variation'} {effect}"
+    return f"{change}; what reads as a number was compared: {_effect(draft)}"
 
 
 def _p(value: float | None) -> str:

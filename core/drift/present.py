@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from core.drift.types import ColumnReport, DriftReport, Level, Quality, SchemaFinding, TestResult
-from core.privacy import RARE, SMALLEST, is_small
+from core.privacy import RARE, SMALLEST
 from core.privacy import shown_count as count
 from core.privacy import shown_share as share
 
@@ -87,7 +87,7 @@ def quality_json(column: ColumnReport) -> dict[str, Any]:
             "current": count(found.missing_current),
             "share_reference": share(found.missing_reference, before),
             "share_current": share(found.missing_current, rows),
-            "pvalue": None if _tells(column) else found.missing_pvalue,
+            "pvalue": None if column.few_missing else found.missing_pvalue,
         },
         "new_levels": _levels(found.new_levels, rows),
         "vanished_levels": _levels(found.vanished_levels, before),
@@ -102,13 +102,6 @@ def quality_json(column: ColumnReport) -> dict[str, Any]:
         "parsed_as_number": found.parsed,
         "rounded": found.rounded,
     }
-
-
-def _tells(column: ColumnReport) -> bool:
-    """Whether so few rows are missing, or not missing, that the p-value would give their number away."""
-    found = column.quality
-    cells = (found.missing_reference, found.missing_current, column.rows_reference, column.rows_current)
-    return any(map(is_small, cells))
 
 
 def _day(at: Any) -> str | None:

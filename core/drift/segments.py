@@ -69,19 +69,18 @@ def segments_of(ws: Workspace, watched: Watched, window: Window, column: str) ->
         )
         scored = labelled[current[labelled] == level]
         found.append(Segment(level, len(now), report, len(scored), *_metric(log, scored)))
-    rows = _told(current[window.indices], [segment.level for segment in found])
-    known = _told(current[labelled], [segment.level for segment in found])
-    return tuple(
-        replace(segment, told_rows=rows[segment.level], told_labelled=known[segment.level])
-        for segment in sorted(found, key=lambda segment: -segment.rows)
-    )
+    rows = _told([segment.rows for segment in found], len(window.indices))
+    known = _told([segment.labelled for segment in found], len(labelled))
+    told = [
+        replace(segment, told_rows=n, told_labelled=m)
+        for segment, n, m in zip(found, rows, known, strict=True)
+    ]
+    return tuple(sorted(told, key=lambda segment: -segment.rows))
 
 
-def _told(values: np.ndarray, levels: Sequence[str]) -> dict[str, int | str]:
+def _told(counts: Sequence[int], whole: int) -> tuple[int | str, ...]:
     """Rows by level as they may be shown beside the rows of all, which the page tells elsewhere."""
-    counts = [int((values == level).sum()) for level in levels]
-    others = len(values) - sum(counts)
-    return dict(zip(levels, shown_cells([*counts, others]), strict=False))
+    return shown_cells([*counts, whole - sum(counts)])[: len(counts)]
 
 
 def _labelled_log(ws: Workspace, watched: Watched) -> PredictionLog | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from core.privacy import is_small
+
 
 class ColumnKind(StrEnum):
     """How a column is treated; decided by the rules in ``kinds.py``, overridable in a policy."""
@@ -155,6 +157,12 @@ class ColumnReport:
     effect: float | None = None
     detectable: float | None = None
     importance: float | None = None
+
+    @property
+    def few_missing(self) -> bool:
+        """Whether so few rows are missing, or not missing, that a figure of them would give their number away."""
+        missing = self.quality.missing_reference, self.quality.missing_current
+        return any(map(is_small, (*missing, self.rows_reference, self.rows_current)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,9 +115,8 @@ class DirectReader:
             scope = scope_of(experiment_id, lifecycle)
             few = not isinstance(self._database, SqliteFile) or count_runs(session, scope) <= BULK_RUNS
             table = read_runs(session, scope) if few else None
-        if (
-            table is None
-        ):  # with our own read open, a writer that waits for it would keep the other process out
+        # With our own read open, a writer that waits for it would keep the other process out.
+        if table is None:
             table = read_elsewhere(self._database.path, experiment_id, lifecycle)
         table = newest_first(table)
         with self._lock:

@@ -91,12 +91,7 @@ def _draw(kind: Preview, path: str, content: bytes) -> None:
 def _show_picture(path: str, content: bytes) -> None:
     try:
         st.image(content, caption=plain(path))
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-    ) as error:  # Pillow's own, for bad pictures
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's own
         raise BadInput(
             f"{path} cannot be read as a picture.", "Download it with MLflow to look at it."
         ) from error

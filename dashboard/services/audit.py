@@ -82,7 +82,7 @@ def access_review() -> tuple[Access, ...]:
 def _access_review(ws: Workspace) -> tuple[Access, ...]:
     from core.audit.access_review import access_review
 
-    return access_review(ws, datetime.now(UTC))
+    return access_review(ws, datetime.now(UTC)).rows
 
 
 def coverage() -> tuple[Line, ...]:

@@ -94,7 +94,7 @@ def test_a_right_that_is_gone_is_pointed_out(tmp_path: Path) -> None:
     desk.ws.ledger.append(DeputyNamed(deputy="vera", principal="lead", until=later), LEAD)
     access = desk.ws.settings.access
     left = access.model_copy(update={"grants": tuple(item for item in GRANTS if item.user != "opal")})
-    rows = {row.person.name: row for row in access_review(desk.again(access=left).ws, datetime.now(UTC))
+    rows = {row.person.name: row for row in access_review(desk.again(access=left).ws, datetime.now(UTC)).rows
             if row.environment == "production"}  # fmt: skip
     assert "no right any more to promote" in rows["opal"].note and not any(rows["opal"].rights.values())
     assert rows["vera"].rights["approve"] and rows["vera"].note.startswith("as deputy of lead")

@@ -168,10 +168,13 @@ class Buckets:
     @property
     def needed(self) -> np.ndarray:
         """Whether a bucket's inside decides something: the KS distance or a quantile of the reference."""
-        after, upto = self.before[0], self.upto[0]
+        return ~self.is_atom & (self.holds | (self._inside() > self.edges()))
+
+    @property
+    def holds(self) -> np.ndarray:
+        """Whether a quantile of the reference lies in a bucket."""
         places = quantile_places(self.sizes.finite[0])
-        holds = np.searchsorted(places, upto) > np.searchsorted(places, after)
-        return ~self.is_atom & (holds | (self._inside() > self.edges()))
+        return np.searchsorted(places, self.upto[0]) > np.searchsorted(places, self.before[0])
 
     def _inside(self) -> np.ndarray:
         n, m = self.sizes.rows

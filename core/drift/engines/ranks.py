@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
-import numpy as np
 
-from core.drift.bins import DEFAULT_BINS, quantile_places
+from core.drift.bins import DEFAULT_BINS
 from core.drift.engines.bracket import Buckets, quantiles
 from core.drift.engines.buckets import Sample
 from core.drift.engines.sides import Sides, counted, whole
@@ -37,12 +36,9 @@ def ranked(engine: EngineTable, columns: Sequence[tuple[Sample, Buckets]]) -> di
 
 def _inside(sample: Sample, buckets: Buckets) -> Sides:
     """The rows in the needed buckets of one column, with what is known of bucket and column."""
-    keys, before = buckets.keys[buckets.needed].tolist(), buckets.before[0][buckets.needed]
-    upto = buckets.upto[0][buckets.needed]
-    places = quantile_places(buckets.sizes.finite[0])
-    holds = np.searchsorted(places, upto) > np.searchsorted(places, before)
-    offset = nw.lit(None, nw.Int64)
-    for key, rows in zip(np.array(keys)[holds].tolist(), before[holds].tolist(), strict=True):
+    needed, offset = buckets.needed, nw.lit(None, nw.Int64)
+    keys, holds = buckets.keys[needed].tolist(), needed & buckets.holds
+    for key, rows in zip(buckets.keys[holds].tolist(), buckets.before[0][holds].tolist(), strict=True):
         offset = nw.when(nw.col("key") == key).then(whole(rows)).otherwise(offset)
     n, m = buckets.sizes.rows
     known = {"n_reference": whole(n), "n_current": whole(m), "finite": whole(max(1, buckets.sizes.finite[0]))}
