@@ -35,9 +35,9 @@ class Session(Protocol):
         """The same as plain rows: few of them cost less than loading Arrow, and pandas with it."""
         return self.fetch(sql, values).to_pylist()
 
-    def together(self, queries: Sequence[str]) -> list[pa.Table]:
-        """The answers to several queries, all of the same state."""
-        return [self.fetch(sql) for sql in queries]
+    def together(self, queries: Sequence[str]) -> Iterator[pa.Table]:
+        """The answers to several queries, all of the same state; one at a time, since each may be large."""
+        return map(self.fetch, queries)
 
     def among(self, run_ids: pa.ChunkedArray) -> str | None:
         """A condition that holds for these runs alone; None where naming them one by one gains nothing."""

@@ -60,12 +60,13 @@ class _AdbcSession(Session):
             cursor.execute(_marked(sql), parameters=tuple(values) or None)
             return cursor.fetch_arrow_table()
 
-    def together(self, queries: Sequence[str]) -> list[pa.Table]:
+    def together(self, queries: Sequence[str]) -> Iterator[pa.Table]:
         """The first over this connection, the others over a second one: a server process uses one core."""
         state = self.rows("SELECT pg_export_snapshot() AS state")[0]["state"]
         with ThreadPoolExecutor(1) as pool:
             others = pool.submit(self._beside, state, queries[1:])
-            return [self.fetch(queries[0]), *others.result()]
+            yield self.fetch(queries[0])
+            yield from others.result()
 
     def _beside(self, state: str, queries: Sequence[str]) -> list[pa.Table]:
         with _transaction(self.uri, 1) as connection:

@@ -61,13 +61,12 @@ def read_runs(session: Session, scope: Scope) -> RunTable:
     frame = columns.attributes({name: found[name] for name in found.column_names})
     owner = scope.owner and (session.among(frame["run_id"]) or scope.owner)
     long = [f"{sql} WHERE run_uuid {owner}" if owner else sql for sql in _LONG.values()]
-    *rows, datasets = session.together(
-        [*long, _DATASETS + (f" AND i.destination_id {owner}" if owner else "")]
-    )
+    rows = session.together([*long, _DATASETS + (f" AND i.destination_id {owner}" if owner else "")])
+    wide = {name: _wide(name, next(rows), frame) for name in _LONG}
     return RunTable(
         attributes=frame,
-        **{name: _wide(name, part, frame) for name, part in zip(_LONG, rows, strict=True)},
-        datasets=datasets.cast(columns.dataset_schema()),
+        **wide,
+        datasets=next(rows).cast(columns.dataset_schema()),
         total=frame.num_rows,
         source="direct",
         as_of=as_of,
