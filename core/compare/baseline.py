@@ -10,10 +10,11 @@ from core.compare.types import Item
 from core.errors import ModelDeskError, NotFound
 
 if TYPE_CHECKING:
-    from core.registry.types import Model
+    from core.experiments.types import RunTable
+    from core.registry.types import ModelVersion
     from core.workspace import Workspace
 
-_ONE_BY_ONE = 10  # beyond as many models, two reads of whole tables cost less
+_ONE_BY_ONE = 10  # of more models, the experiment's table costs less
 
 
 def production_baseline(ws: Workspace, items: Sequence[Item]) -> tuple[Item, str] | str:
@@ -29,47 +30,49 @@ def production_baseline(ws: Workspace, items: Sequence[Item]) -> tuple[Item, str
     if len(named) > 1:
         return "the references belong to several models"
     try:
-        serving = [model for model in ws.registry.models() if alias in model.aliases]
+        champions = ws.registry.aliased(alias)
         if named:
-            candidates = [model for model in serving if model.name in named]
+            candidates = [version for version in champions if version.model in named]
         else:
-            candidates = _trained_beside(ws, serving, alias, items)
+            candidates = _trained_beside(ws, champions, items)
         if len(candidates) != 1:
             return (
                 "several models are trained in this experiment"
                 if candidates
                 else "no model of theirs is live"
             )
-        model = candidates[0]
-        number = model.aliases[alias]
-        ref = f"alias:{model.name}@{alias}"
-        run_id = ws.registry.version(model.name, number).run_id
-        return version_item(ws, model.name, number, run_id, ref), f"{model.name} v{number} is in production"
+        live = candidates[0]
+        ref = f"alias:{live.model}@{alias}"
+        found = version_item(ws, live.model, live.version, live.run_id, ref)
+        return found, f"{live.model} v{live.version} is in production"
     except ModelDeskError as error:
         return f"production could not be read: {error.what}"
 
 
 def _trained_beside(
-    ws: Workspace, serving: Sequence[Model], alias: str, items: Sequence[Item]
-) -> list[Model]:
+    ws: Workspace, champions: Sequence[ModelVersion], items: Sequence[Item]
+) -> list[ModelVersion]:
     experiments = {item.experiment_id for item in items if item.run_id}
     if len(experiments) != 1:
         return []
     (experiment,) = experiments
     if experiment is None:
         return []
-    champions = {(model.name, model.aliases[alias]): model for model in serving}
-    if len(champions) <= _ONE_BY_ONE:
-        sources = {key: ws.registry.version(*key).run_id for key in champions}
-        inside = {run_id for run_id in sources.values() if run_id and _experiment(ws, run_id) == experiment}
+    sources = [version.run_id for version in champions if version.run_id]
+    if len(sources) <= _ONE_BY_ONE:
+        inside = {run_id for run_id in sources if _experiment(ws, run_id) == experiment}
     else:
-        sources = {
-            (version.model, version.version): version.run_id
-            for version in ws.registry.versions()
-            if (version.model, version.version) in champions
-        }
-        inside = set(sources.values()) & set(ws.runs.search(experiment=experiment).run_ids)
-    return [model for key, model in champions.items() if sources.get(key) in inside]
+        inside = _listed(ws.runs.search(experiment=experiment), sources)
+    return [version for version in champions if version.run_id in inside]
+
+
+def _listed(table: RunTable, run_ids: Sequence[str]) -> set[str]:
+    """Those of a few ``run_ids`` that the table has, without a Python string for each of its runs."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    listed = table.attributes["run_id"]
+    return set(listed.filter(pc.is_in(listed, value_set=pa.array(run_ids, pa.string()))).to_pylist())
 
 
 def _experiment(ws: Workspace, run_id: str) -> str | None:

@@ -62,14 +62,22 @@ class RestRegistry:
         ]
         return tuple(sorted(found, key=lambda item: (item.model, -item.version)))
 
+    def aliased(self, alias: str) -> tuple[ModelVersion, ...]:
+        """The version that ``alias`` names of every model that has it, by model; a request each."""
+        every = self._pages("registered-models/search", "registered_models", {"max_results": _PAGE})
+        holders = {raw["name"]: found for raw in every if alias in (found := _aliases(raw))}
+        return tuple(
+            self._version(self._raw_version(model, holders[model][alias]), holders[model])
+            for model in sorted(holders)
+        )
+
     def version(self, model: str, version: int) -> ModelVersion:
         """One version; raises NotFound."""
         aliases = _aliases(self._registered(model))
         try:
-            raw = self._get("model-versions/get", {"name": model, "version": str(version)})["model_version"]
+            return self._version(self._raw_version(model, version), aliases)
         except NotFound as error:
             raise unknown_version(model, version, (item.version for item in self.versions(model))) from error
-        return self._version(raw, aliases)
 
     def artifact_uri(self, model: str, version: int) -> str:
         """Where the version's files lie: a path or a URI; raises NotFound."""
@@ -106,6 +114,9 @@ class RestRegistry:
             return self._get("registered-models/get", {"name": name})["registered_model"]
         except NotFound as error:
             raise unknown_model(name, (model.name for model in self.models())) from error
+
+    def _raw_version(self, model: str, version: int) -> Mapping[str, Any]:
+        return self._get("model-versions/get", {"name": model, "version": str(version)})["model_version"]
 
     def _raw_versions(self, model: str | None) -> Iterator[Mapping[str, Any]]:
         query: dict[str, Any] = {"max_results": _MANY}

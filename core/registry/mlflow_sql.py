@@ -52,6 +52,15 @@ class SqlRegistry:
         with self.database.session() as session:
             return self._versions(session, "AND model_versions.name = ?", (model,))
 
+    def aliased(self, alias: str) -> tuple[ModelVersion, ...]:
+        """The version that ``alias`` names of every model that has it, by model."""
+        where = (
+            "AND (model_versions.name, model_versions.version) IN "
+            "(SELECT name, version FROM registered_model_aliases WHERE alias = ?)"
+        )
+        with self.database.session() as session:
+            return self._versions(session, where, (alias,))
+
     def version(self, model: str, version: int) -> ModelVersion:
         """One version; raises NotFound."""
         where = "AND model_versions.name = ? AND model_versions.version = ?"

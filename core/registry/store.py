@@ -57,6 +57,10 @@ class Registry:
         """Versions of a model (None: of all models), newest first; raises NotFound for an unknown model."""
         return self._reader.versions(model)
 
+    def aliased(self, alias: str) -> tuple[ModelVersion, ...]:
+        """The version that ``alias`` names of every model that has it, by model."""
+        return self._reader.aliased(alias)
+
     def version(self, model: str, version: int) -> ModelVersion:
         """One version; raises NotFound."""
         return self._reader.version(model, version)

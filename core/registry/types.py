@@ -103,6 +103,10 @@ class ModelReader(Protocol):
         """Versions of a model (None: of all), newest first; raises NotFound for an unknown model."""
         ...
 
+    def aliased(self, alias: str) -> tuple[ModelVersion, ...]:
+        """The version that ``alias`` names of every model that has it, by model."""
+        ...
+
     def version(self, model: str, version: int) -> ModelVersion:
         """One version; raises NotFound."""
         ...

@@ -87,6 +87,8 @@ def test_versions_are_numbers_newest_first_with_their_aliases(registry):
     assert (newest.stage, newest.description, newest.status) == ("", "", "READY")
     assert registry.version("risk", 3) == newest
     assert registry.by_alias("risk", "champion") == older
+    assert registry.aliased("champion") == (older,)
+    assert registry.aliased("nobody") == ()
     assert len(registry.versions()) == 4
     assert registry.versions("empty") == ()
 
