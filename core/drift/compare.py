@@ -132,12 +132,17 @@ def _exact(p: np.ndarray, q: np.ndarray) -> tuple[TestResult, float]:
 
 
 def _told(p: np.ndarray, q: np.ndarray, joined: Pair, exact: tuple[TestResult, float]) -> Told:
-    step = max(0.05, SMALL_CELL / max(1, min(p.sum(), q.sum())))
-    coarse = min(1.0, step * round(exact[1] / step))
     # The test pools levels by what is expected of them; it may be told where what it then compares holds no few rows.
     tested = pool_rare(p, q)
     few = len(tested[0]) <= _SOLVABLE and any(small_cells(side).any() for side in tested)
-    return Told(None if few else exact[0], _unless_one(total_variation, joined), coarse)
+    effect = coarse(exact[1], min(p.sum(), q.sum()))
+    return Told(None if few else exact[0], _unless_one(total_variation, joined), effect)
+
+
+def coarse(effect: float, rows: int) -> float:
+    """The effect (0 to 1), so coarse that no count of 1 to 10 of so many rows follows from it."""
+    step = max(0.05, SMALL_CELL / max(1, rows))
+    return min(1.0, step * round(effect / step))
 
 
 def _with_missing(p: np.ndarray, q: np.ndarray, reference: int, current: int) -> Pair:

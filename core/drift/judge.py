@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from core.drift.bins import small_cells
+from core.drift.compare import coarse
 from core.drift.kinds import Family
 from core.drift.policy import Adjustment, Policy
 from core.drift.profile import Profile
 from core.drift.statistics.adjust import benjamini_hochberg, bonferroni
 from core.drift.statistics.ks import detectable
 from core.drift.statistics.proportions import all_in_one
-from core.drift.types import ColumnKind, ColumnReport, Quality, Statistics, Verdict
+from core.drift.types import ColumnKind, ColumnReport, Quality, Statistics, Told, Verdict
 
 _UNTESTED = {
     ColumnKind.DATETIME: "times move by nature; range and freshness are reported instead",
@@ -95,13 +97,29 @@ def _draft(item: Evidence, policy: Policy) -> ColumnReport:
         reason="",
         rows_reference=reference.present,
         rows_current=current.present,
-        statistics=item.statistics,
+        statistics=_beside_one_value(item),
         quality=_without_same_type(item),
         test=test,
         pvalue=pvalue,
         effect=effect,
         detectable=detectable(reference.present, current.present, policy.alpha.value) if test else None,
     )
+
+
+def _beside_one_value(item: Evidence) -> Statistics:
+    """The statistics; where one side is a single value, D is a share of the other's rows and may count 1 to 10."""
+    found, quality = item.statistics, item.quality
+    if found.ks is None or found.chi2 is not None:
+        return found
+    sides = (
+        (quality.constant_reference, item.current.present),
+        (quality.constant_current, item.reference.present),
+    )
+    for constant, rows in sides:
+        counted = np.rint(np.array([found.ks.statistic, 1 - found.ks.statistic]) * rows)
+        if constant and small_cells(counted).any():
+            return Statistics(ks=found.ks, told=Told(None, None, coarse(found.ks.statistic, rows)))
+    return found
 
 
 def _without_same_type(item: Evidence) -> Quality:

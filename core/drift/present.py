@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from core.drift.types import ColumnReport, DriftReport, Level, Quality, SchemaFinding, TestResult
-from core.privacy import RARE, SMALLEST
+from core.privacy import RARE, SMALLEST, is_small, shown_cells
 from core.privacy import shown_count as count
 from core.privacy import shown_share as share
 
@@ -91,7 +91,7 @@ def quality_json(column: ColumnReport) -> dict[str, Any]:
         },
         "new_levels": _levels(found.new_levels, rows),
         "vanished_levels": _levels(found.vanished_levels, before),
-        "out_of_range": {"below": count(found.below_range), "above": count(found.above_range)},
+        "out_of_range": dict(zip(("below", "above"), _outside(column), strict=True)),
         "infinite": {"reference": count(found.infinite_reference), "current": count(found.infinite_current)},
         "constant": {"reference": found.constant_reference, "current": found.constant_current},
         "duplicates": None if found.duplicates_current is None else count(found.duplicates_current),
@@ -102,6 +102,17 @@ def quality_json(column: ColumnReport) -> dict[str, Any]:
         "parsed_as_number": found.parsed,
         "rounded": found.rounded,
     }
+
+
+def _outside(column: ColumnReport) -> tuple[int | str, int | str]:
+    """Values below and above the reference's range; hidden too where the few within would follow."""
+    found = column.quality
+    below, above = found.below_range, found.above_range
+    within = column.rows_current - found.infinite_current - below - above
+    if not is_small(within):
+        return count(below), count(above)
+    shown = shown_cells((below, within, above))
+    return shown[0], shown[2]
 
 
 def _day(at: Any) -> str | None:
@@ -162,9 +173,8 @@ def quality_sentences(column: ColumnReport) -> tuple[str, ...]:
             said.append(f"{len(levels)} {word} level{'s' if len(levels) > 1 else ''}{_named(levels)}")
     if found.below_range or found.above_range:
         # Not their sum: with one of the two in an export the other would follow.
-        said.append(
-            f"outside the reference's range: {count(found.below_range)} below, {count(found.above_range)} above"
-        )
+        below, above = _outside(column)
+        said.append(f"outside the reference's range: {below} below, {above} above")
     if found.infinite_reference or found.infinite_current:
         said.append(
             f"infinite: {count(found.infinite_reference)} before, {count(found.infinite_current)} now"

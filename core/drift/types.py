@@ -72,7 +72,7 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Test and effect of a column of which some level has 1 to 10 rows, as they may be told.
+    """Test and effect of a column of which some level (or side of the only value) has 1 to 10 rows, as may be told.
 
     ``chi2`` is None where it compares so few rows of a level; ``total_variation`` is of the levels with the rare ones
     as one (None where nothing else is left); ``effect`` is the real one, so coarse that no count follows from it.
@@ -88,8 +88,8 @@ class Statistics:
     """Every statistic of one column; None where it does not apply to the column's kind.
 
     ``novelty`` is the p-value that so many levels are new by chance. Where ``told`` is set, the verdict rests on
-    chi2 and total_variation as they are, and a report holds what ``told`` says instead; the other distances are of
-    the same joined levels then.
+    chi2 and total_variation (beside a single value on ks) as they are, and a report holds what ``told`` says instead;
+    the other distances are of the same joined levels then.
     """
 
     ks: TestResult | None = None

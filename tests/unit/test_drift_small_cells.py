@@ -56,6 +56,21 @@ def test_what_is_told_of_two_levels_is_the_same_for_several_small_counts(values)
     assert column([low, high] * 150, [low] * 297 + [high] * 3).verdict is Verdict.DRIFT
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["reference-constant", "current-constant"])
+@pytest.mark.parametrize("above", [False, True], ids=["few-others", "few-alike"])
+def test_beside_a_single_value_no_figure_counts_the_few_who_differ(above, turned):
+    """Where one side is all 0, D times the other's rows is how many of those are not 0."""
+    seen = {}
+    for few in (2, 3, 4, 5, 6):
+        others = [0.0] * (400 - few) + [number / 7 for number in range(1, few + 1)]
+        odd = [float(value == 0) * (1 + place / 9) for place, value in enumerate(others)] if above else others
+        pair = ([0.0] * 400, odd)
+        found = told(*(reversed(pair) if turned else pair))
+        del found["shape"]  # has only cells of more than ten
+        seen[few] = json.dumps(found, default=str)
+    assert len(set(seen.values())) == 1, seen
+
+
 @pytest.mark.parametrize("few", [2, 3, 4])
 def test_a_few_missing_values_show_neither_in_p_values_nor_in_shares_nor_in_words(few):
     rng = np.random.default_rng(1)
