@@ -94,6 +94,7 @@ def _at(table: RunTable, rows: pa.Array) -> RunTable:
     """The runs at these positions; the table itself where all are in place, since taking copies every column."""
     import numpy as np
 
-    if len(rows) == len(table) and np.array_equal(rows, np.arange(len(rows))):
+    # Not asarray or to_numpy, with which PyArrow imports pandas (0.2 s).
+    if len(rows) == len(table) and np.array_equal(np.from_dlpack(rows), np.arange(len(rows))):
         return table
     return table.take(rows)
