@@ -138,7 +138,7 @@ def _gate(gate: GateLine, champion: str) -> dict[str, str]:
     bare = re.sub(r"^difference (\S+), 95 % interval (\S+) to ([^\s:;]+)", _shorter, bare)
     reason = literal(bare, 160)
     if gate.overridden_by:
-        reason += f" **Accepted by {literal(gate.overridden_by, 70)}**"
+        reason += f". **Accepted by {literal(gate.overridden_by, 70)}**"
     return {
         "Check": literal(gate.name.replace(" against champion", f" against {champion}")),
         "Outcome": f":{shown.color}[{shown.shape}{NBSP}{shown.word}]",
