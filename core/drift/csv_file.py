@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import csv
 
+_DECIMAL_COMMA = r"^[+-]?\d+(,\d+)?([eE][+-]?\d+)?$"
+
 
 def read_csv(path: Path) -> TableSource:
     """The file as a table; a column that mixes numbers and text stays text and is named in a finding.
 
     What is not UTF-8 is read as Latin-1, which any bytes are, and that is a finding too; fields may be separated by
-    semicolons or tabs where the first line has no comma.
+    semicolons or tabs where the first line has no comma, and numbers may then have a decimal comma.
     Raises BadInput when the file is not a table (no header, rows of other lengths).
     """
     import pyarrow as pa
@@ -30,6 +32,8 @@ def read_csv(path: Path) -> TableSource:
         table = _read(path, parse, "iso8859-1")
         message = f"{path.name} is not UTF-8: it was read as Latin-1."
         findings = (SchemaFinding(None, "other encoding", Severity.WARNING, message),)
+    if parse.delimiter != ",":
+        table = _with_decimal_points(table)
     return TableSource(table, (*findings, *repeated_names(table.column_names), *_mixed_types(table)), (path,))
 
 
@@ -89,6 +93,21 @@ def _typed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
     found = (cast(column, kind) for kind in (pa.float64(), pa.timestamp("us")))
     return next((typed for typed in found if typed is not None), column)
+
+
+def _with_decimal_points(table: pa.Table) -> pa.Table:
+    """Columns of numbers such as 37,5 as doubles; one with a value of another form stays text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for place, name in enumerate(table.column_names):
+        column = table.column(place)
+        if not pa.types.is_string(column.type):
+            continue
+        if pc.all(pc.match_substring_regex(column, _DECIMAL_COMMA), min_count=1).as_py():
+            numbers = pc.replace_substring(column, ",", ".").cast(pa.float64())
+            table = table.set_column(place, name, numbers)
+    return table
 
 
 def _mixed_types(table: pa.Table) -> tuple[SchemaFinding, ...]:

@@ -182,6 +182,17 @@ def test_csv_as_offices_write_it(tmp_path, content, said):
     assert [said in finding.message for finding in source.findings] == ([True] if said else [])
 
 
+def test_numbers_with_a_decimal_comma_are_numbers(tmp_path):
+    """As spreadsheets of half of Europe write them; text that only looks a little like it stays text."""
+    content = "temp;dose;code;note\n37,5;1;1,2,3;\n-0,25;2;4,5,6;\n;1e3;7,8;\n"
+    (tmp_path / "a.csv").write_text(content)
+    source = open_source(tmp_path / "a.csv")
+    assert source.column("temp").to_pylist() == [37.5, -0.25, None]
+    assert source.column("dose").to_pylist() == [1, 2, 1000]
+    assert source.column("code").to_pylist() == ["1,2,3", "4,5,6", "7,8"]
+    assert source.column("note").null_count == 3
+
+
 @pytest.fixture(scope="module")
 def plain_days(tmp_path_factory):
     root = tmp_path_factory.mktemp("plain")

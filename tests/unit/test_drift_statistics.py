@@ -7,15 +7,18 @@ import math
 import warnings
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
+from core.drift.sources import open_source
 from core.drift.statistics import adjust, chi_square, hellinger, jensen_shannon, ks, proportions, wasserstein
 from core.drift.statistics import psi as psi_file
 from core.drift.statistics import total_variation as tv
+from core.drift.statistics.mmd import mmd
 from core.drift.thresholds import Direction, Threshold
 from core.errors import BadSettings
 
@@ -234,3 +237,17 @@ def test_a_threshold_knows_its_direction():
     assert not Threshold("effect", 0.1).crossed_by(None)
     assert Threshold("alpha", 0.05, Direction.BELOW).crossed_by(0.01)
     assert not Threshold("alpha", 0.05, Direction.BELOW).crossed_by(0.05)
+
+
+@pytest.mark.filterwarnings("error")
+def test_mmd_sees_a_moved_column_beside_numbers_near_the_largest_double():
+    rng = np.random.default_rng(1)
+
+    def side(shift: float):
+        return open_source(
+            pa.table({"huge": rng.choice([-1.7e308, 1.7e308], 200), "moved": rng.normal(shift, 1, 200)})
+        )
+
+    known, same, moved = side(0), side(0), side(1)
+    assert mmd(known, moved, ["huge", "moved"]).pvalue < 0.01
+    assert mmd(known, same, ["huge", "moved"]).pvalue > 0.05
