@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from core.compare.types import OWN_COLUMNS, Item
 from core.errors import BadInput, NotFound
 from core.experiments.told import told_metrics
+from core.experiments.types import SYSTEM
 
 if TYPE_CHECKING:
     from core.experiments.types import Run
@@ -94,6 +95,9 @@ def run_item(run: Run, ref: str, **of_version: object) -> Item:
         datasets["training data hash"] = run.data_hash
     code = {name: run.tags[tag] for tag, name in _CODE.items() if run.tags.get(tag)}
     environment = {key: value for key, value in run.tags.items() if _ENVIRONMENT.match(key)}
+    metrics = told_metrics(run.metrics)
+    # How busy the machine was never is the same twice, and says nothing about the model.
+    environment |= {key: f"{metrics.pop(key):.4g}" for key in tuple(metrics) if key.startswith(SYSTEM)}
     deleted = " (deleted)" if run.lifecycle_stage == "deleted" else ""
     values = {
         "label": (run.name or run.run_id[:8]) + deleted,
@@ -102,7 +106,7 @@ def run_item(run: Run, ref: str, **of_version: object) -> Item:
         "experiment_id": run.experiment_id,
         "data_hash": run.data_hash,
         "params": run.params,
-        "metrics": told_metrics(run.metrics),
+        "metrics": metrics,
         "tags": {
             key: value
             for key, value in run.tags.items()

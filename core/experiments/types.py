@@ -23,6 +23,8 @@ GIT_COMMIT_TAG = "mlflow.source.git.commit"
 PARENT_TAG = "mlflow.parentRunId"
 DATA_HASH_TAG = "data.hash"
 ROW_SCORES = "evaluation/scores.parquet"
+SYSTEM = "system/"
+"""What MLflow puts before the names of system metrics, which it samples by the clock while a run goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import ModelDeskError
+from core.experiments.types import SYSTEM
 from dashboard import services
-from dashboard.charts.histories import SYSTEM
 from dashboard.palette import MISSING, ago, duration, moment, number, short_hash
 from dashboard.parts import run_details as parts
 from dashboard.parts.artifacts import artifact_browser

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
+from core.experiments.types import SYSTEM
 from dashboard.charts.comparison import base_figure
 from dashboard.palette import Palette
 
 if TYPE_CHECKING:
     from core.experiments.types import History
 
-SYSTEM = "system/"
-"""What MLflow puts before the names of system metrics, which it samples by the clock."""
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _NAMED_LINES, _NAME = 12, 16  # a legend of more would take the whole of a phone; pixels of a name in it
 _UNITS = ((7_200, "hours", 3_600), (180, "minutes", 60), (0, "seconds", 1))

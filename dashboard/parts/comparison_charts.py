@@ -11,6 +11,7 @@ from core.compare.directions import direction
 from core.compare.types import Comparison, Direction, Item, Section
 from core.compare.words import unique_labels
 from core.errors import ModelDeskError
+from core.experiments.types import SYSTEM
 from dashboard import services
 from dashboard.charts import comparison as charts
 from dashboard.charts.histories import step_chart, with_steps
@@ -28,7 +29,12 @@ def curves_tab(comparison: Comparison, declared: Mapping[str, str]) -> None:
     """A metric over the steps of each run."""
     # Metrics logged over steps mostly carry the split's name; which do, only reading all histories would tell.
     names = sorted(
-        set().union(*(item.metrics for item in comparison.items)),
+        {
+            name
+            for item in comparison.items
+            for name in (*item.metrics, *item.environment)
+            if name in item.metrics or name.startswith(SYSTEM)
+        },
         key=lambda name: (not name.startswith("val"), name),
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):

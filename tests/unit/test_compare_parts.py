@@ -16,10 +16,11 @@ from core.compare.directions import direction, improves
 from core.compare.export import to_csv, to_latex, to_markdown
 from core.compare.grouping import collapse, is_seed, spread
 from core.compare.importance import importance
-from core.compare.references import Reference, parse
+from core.compare.references import Reference, parse, run_item
 from core.compare.types import Direction, Item, Section, Word
 from core.compare.words import Cell
 from core.errors import BadInput
+from core.experiments.types import Run
 
 
 def item(name: str, **values: object) -> Item:
@@ -152,6 +153,19 @@ def test_importance_without_any_signal_warns() -> None:
     rng = np.random.default_rng(1)
     params = [{"a": str(rng.integers(0, 9))} for _ in range(40)]
     assert "read its column with doubt" in importance(params, list(rng.normal(size=40))).caveat
+
+
+def test_how_busy_the_machine_was_is_of_the_environment_and_no_metric() -> None:
+    metrics = {"auroc": 0.9, "system/cpu_utilization_percentage": 12.34567, "system/gpu_0_power": math.nan}
+    run = Run(
+        run_id="a" * 32, name="a", experiment="e", experiment_id="1", status="FINISHED", start_time=None,
+        metrics=metrics, tags={"python.version": "3.11"},
+    )  # fmt: skip
+    found = run_item(run, "run:aaaa")
+    assert found.metrics == {"auroc": 0.9}
+    assert found.environment == {
+        "python.version": "3.11", "system/cpu_utilization_percentage": "12.35", "system/gpu_0_power": "nan",
+    }  # fmt: skip
 
 
 def test_references_are_parsed() -> None:
