@@ -13,7 +13,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from typer.testing import CliRunner
 
+from core.cli.main import app
 from core.ledger.events import Commented
 from core.ledger.store import Ledger
 from core.workspace import Workspace, open_workspace
@@ -71,10 +73,11 @@ def desk(tmp_path: Path) -> Desk:
     for _ in range(3):
         store.version("risk")
     (tmp_path / "modeldesk.toml").write_text(SETTINGS.format(uri=store.uri), encoding="utf-8")
-    made = Desk(tmp_path, store)
     for version in (1, 2):
-        made.run("promote", "risk", "--version", str(version), "--reason", f"try {version}")
-    return made
+        words = ["promote", "risk", "--version", str(version), "--reason", f"try {version}"]
+        done = CliRunner().invoke(app, [*words, "--workspace", str(tmp_path)])
+        assert done.exit_code == 0, done.output
+    return Desk(tmp_path, store)
 
 
 def now() -> str:
