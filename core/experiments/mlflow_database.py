@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
@@ -24,6 +25,10 @@ LOCK_WAIT_MS = 3000
 CONNECT_SECONDS = 4
 
 
+Ask = Callable[[str], Callable[[], "pa.Table"]]
+"""Begins a query; what it gives back waits for the answer."""
+
+
 class Session(Protocol):
     """One consistent, read-only view of the store."""
 
@@ -35,9 +40,17 @@ class Session(Protocol):
         """The same as plain rows: few of them cost less than loading Arrow, and pandas with it."""
         return self.fetch(sql, values).to_pylist()
 
-    def together(self, queries: Sequence[str]) -> Iterator[pa.Table]:
-        """The answers to several queries, all of the same state; one at a time, since each may be large."""
-        return map(self.fetch, queries)
+    @contextmanager
+    def beside(self) -> Iterator[Ask]:
+        """Asks more of the same state: each query that is given is begun, and its answer waited for by a call.
+
+        Here it is begun only then: each answer may be large, so there is one at a time.
+        """
+        yield lambda sql: partial(self.fetch, sql)
+
+    def listed(self, select: str, expected: int | None) -> str:
+        """The condition that a value is among those of ``select``; ``expected`` is how many it may give."""
+        return f"IN ({select})"
 
     def among(self, run_ids: pa.ChunkedArray) -> str | None:
         """A condition that holds for these runs alone; None where naming them one by one gains nothing."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Unavailable
-from core.experiments.mlflow_database import Session, explained
+from core.experiments.mlflow_database import Ask, Session, explained
 from core.postgres import patient
 
 if TYPE_CHECKING:
@@ -60,22 +60,23 @@ class _AdbcSession(Session):
             cursor.execute(_marked(sql), parameters=tuple(values) or None)
             return cursor.fetch_arrow_table()
 
-    def together(self, queries: Sequence[str]) -> Iterator[pa.Table]:
-        """The first over this connection, the others over a second one: a server process uses one core."""
+    @contextmanager
+    def beside(self) -> Iterator[Ask]:
+        """Asks over a second connection, at once: a server process uses one core."""
         state = self.rows("SELECT pg_export_snapshot() AS state")[0]["state"]
-        with ThreadPoolExecutor(1) as pool:
-            others = pool.submit(self._beside, state, queries[1:])
-            yield self.fetch(queries[0])
-            yield from others.result()
-
-    def _beside(self, state: str, queries: Sequence[str]) -> list[pa.Table]:
         with _transaction(self.uri, 1) as connection:
-            beside = _AdbcSession(connection, self.uri)
-            beside.fetch(f"SET TRANSACTION SNAPSHOT '{state}'")
-            return [beside.fetch(sql) for sql in queries]
+            second = _AdbcSession(connection, self.uri)
+            second.fetch(f"SET TRANSACTION SNAPSHOT '{state}'")
+            with ThreadPoolExecutor(1) as pool:
+                yield lambda sql: pool.submit(second.fetch, sql).result
+
+    def listed(self, select: str, expected: int | None) -> str:
+        """As an array where it is short: else PostgreSQL reads all rows of a table to find those of a few runs."""
+        few = expected is not None and expected <= MOST_NAMED
+        return f"= ANY(ARRAY({select}))" if few else f"IN ({select})"
 
     def among(self, run_ids: pa.ChunkedArray) -> str | None:
-        """Their ids as one list: else PostgreSQL reads the rows of all experiments to find those of a small one.
+        """Their ids as one list, which spares looking for them in ``runs`` again.
 
         Written out, since the driver streams only the answers to queries without values.
         """

@@ -37,10 +37,10 @@ _LONG = {
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which runs a read covers: conditions on the runs query and on the owner column of long rows."""
+    """Which runs a read covers: a condition on the runs query, and a query for the ids that long rows belong to."""
 
     runs: str
-    owner: str | None
+    ids: str | None
 
 
 def scope_of(experiment_id: str | None, lifecycle: Lifecycle) -> Scope:
@@ -50,27 +50,39 @@ def scope_of(experiment_id: str | None, lifecycle: Lifecycle) -> Scope:
     if experiment_id is None:
         return Scope(f" WHERE e.lifecycle_stage = 'active'{stage}", None)
     number = int(experiment_id)
-    runs = f"IN (SELECT run_uuid FROM runs WHERE experiment_id = {number})"
-    return Scope(f" WHERE r.experiment_id = {number}{stage}", runs)
+    ids = f"SELECT run_uuid FROM runs WHERE experiment_id = {number}"
+    return Scope(f" WHERE r.experiment_id = {number}{stage}", ids)
 
 
-def read_runs(session: Session, scope: Scope) -> RunTable:
-    """The runs of the scope with all their columns."""
+def read_runs(session: Session, scope: Scope, expected: int | None = None) -> RunTable:
+    """The runs of the scope with all their columns; ``expected`` is how many there may be, where somebody knows.
+
+    Where a session can ask two things at once, tags are read while the runs are looked for, params beside metrics.
+    """
     as_of = datetime.now(UTC)
-    found = session.fetch(_RUNS + scope.runs)
-    frame = columns.attributes({name: found[name] for name in found.column_names})
-    owner = scope.owner and (session.among(frame["run_id"]) or scope.owner)
-    long = [f"{sql} WHERE run_uuid {owner}" if owner else sql for sql in _LONG.values()]
-    rows = session.together([*long, _DATASETS + (f" AND i.destination_id {owner}" if owner else "")])
-    wide = {name: _wide(name, next(rows), frame) for name in _LONG}
-    return RunTable(
-        attributes=frame,
-        **wide,
-        datasets=next(rows).cast(columns.dataset_schema()),
-        total=frame.num_rows,
-        source="direct",
-        as_of=as_of,
-    )
+    owner = scope.ids and session.listed(scope.ids, expected)
+    with session.beside() as ask:
+        tags = ask(_long("tags", owner))
+        found = session.fetch(_RUNS + scope.runs)
+        frame = columns.attributes({name: found[name] for name in found.column_names})
+        owner = owner and (session.among(frame["run_id"]) or owner)
+        params = ask(_long("params", owner))
+        datasets = ask(_DATASETS + (f" AND i.destination_id {owner}" if owner else ""))
+        metrics = _wide("metrics", session.fetch(_long("metrics", owner)), frame)
+        return RunTable(
+            attributes=frame,
+            metrics=metrics,
+            tags=_wide("tags", tags(), frame),
+            params=_wide("params", params(), frame),
+            datasets=datasets().cast(columns.dataset_schema()),
+            total=frame.num_rows,
+            source="direct",
+            as_of=as_of,
+        )
+
+
+def _long(name: str, owner: str | None) -> str:
+    return f"{_LONG[name]} WHERE run_uuid {owner}" if owner else _LONG[name]
 
 
 def read_run(session: Session, run_id: str) -> Run | None:

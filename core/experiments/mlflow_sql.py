@@ -98,7 +98,7 @@ class DirectReader:
         """Forget the kept tables, so that the next search reads the store."""
         with self._lock:
             self._tables.clear()
-            self._experiments = ("", ())
+            self._experiments = ("", self._experiments[1])  # how many runs they had is still a good guess
 
     def _table(self, experiment: str | None, lifecycle: Lifecycle) -> RunTable:
         with self._database.session() as session:
@@ -114,7 +114,8 @@ class DirectReader:
                 return replace(kept[1], as_of=datetime.now(UTC))
             scope = scope_of(experiment_id, lifecycle)
             few = not isinstance(self._database, SqliteFile) or count_runs(session, scope) <= BULK_RUNS
-            table = read_runs(session, scope) if few else None
+            seen = (item.runs for item in self._experiments[1] if item.experiment_id == experiment_id)
+            table = read_runs(session, scope, next(seen, None)) if few else None
         # With our own read open, a writer that waits for it would keep the other process out.
         if table is None:
             table = read_elsewhere(self._database.path, experiment_id, lifecycle)

@@ -59,8 +59,8 @@ kept = [fetch(sql) for sql in (
     "SELECT run_uuid, key, value, is_nan FROM latest_metrics",
     "SELECT run_uuid, key, value FROM params", "SELECT run_uuid, key, value FROM tags")]
 """
-# The other side's preparation searches as well; an experiment is opened in a program that has shown another one.
-PREPARE_OPENING = PREPARE_OURS + "reader.search('2')"
+# The other side's preparation searches as well; the page shows the largest experiment before another is opened.
+PREPARE_OPENING = PREPARE_OURS + "reader.search('1')"
 FIRST_PAGE = "client.search_runs(['5'], max_results=100, order_by=['metrics.val_auc DESC'])"
 LOOP = "for run in runs: client.get_metric_history(run, 'val_accuracy')"
 HISTORY_RUNS = """
