@@ -38,9 +38,8 @@ def _scaled(table: np.ndarray, n: int) -> np.ndarray:
     known = table[:n]
     empty = ~np.isfinite(known).any(axis=0)
     known = np.where(empty, 0.0, known)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # numbers near the largest double: infinite, then cut at 5
+    # Numbers near the largest double become infinite and are then cut at 5.
+    with np.errstate(over="ignore", invalid="ignore"):
         middle = np.nanmedian(known, axis=0)
         low, high = np.nanpercentile(known, (25, 75), axis=0)
         spread = np.where(high > low, (high - low) / 1.349, 1.0)
