@@ -17,25 +17,26 @@ M4 = "M4: first, last, lowest and highest point per pixel column"
 def histories_from(
     run_ids: Sequence[str],
     metric: str,
-    owners: pa.ChunkedArray,
+    places: pa.Array | pa.ChunkedArray,
     steps: pa.ChunkedArray,
     values: pa.ChunkedArray,
     times: pa.ChunkedArray,
     max_points: int | None = None,
 ) -> tuple[History, ...]:
-    """One History a run that has points, in the order of ``run_ids``, each at most ``max_points`` long."""
+    """One History a run that has points, in the order of ``run_ids``, each at most ``max_points`` long.
+
+    ``places`` says for each point which of ``run_ids`` (each there once) it is of.
+    """
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    wanted = pa.array(list(dict.fromkeys(run_ids)), pa.string())
-    rows = pc.index_in(owners.cast(pa.string()), value_set=wanted).fill_null(-1).to_numpy()
+    rows = places.cast(pa.int64()).to_numpy()
     step, time = (column.cast(pa.int64()).to_numpy() for column in (steps, times))
     value = values.cast(pa.float64()).to_numpy()
     order = np.lexsort((time, step, rows))
-    bounds = np.searchsorted(rows[order], np.arange(len(wanted) + 1))
+    bounds = np.searchsorted(rows[order], np.arange(len(run_ids) + 1))
     series = []
-    for index, run_id in enumerate(wanted.to_pylist()):
+    for index, run_id in enumerate(run_ids):
         mine = order[bounds[index] : bounds[index + 1]]
         if len(mine):
             series.append(_series(run_id, metric, step[mine], value[mine], time[mine], max_points))

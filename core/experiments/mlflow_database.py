@@ -48,6 +48,10 @@ class Session(Protocol):
         """
         yield lambda sql: partial(self.fetch, sql)
 
+    def numbered(self, count: int) -> str:
+        """A query for so many values that are bound, each after its number from 0."""
+        return "VALUES " + ", ".join(f"({number}, ?)" for number in range(count))
+
     def listed(self, select: str, expected: int | None) -> str:
         """The condition that a value is among those of ``select``; ``expected`` is how many it may give."""
         return f"IN ({select})"

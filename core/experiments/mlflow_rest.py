@@ -91,11 +91,11 @@ class HttpReader:
         self, run_ids: Sequence[str], metric: str, max_points: int | None = None
     ) -> tuple[History, ...]:
         """All points of a metric; a request for every hundred runs unless they are very long."""
+        wanted = tuple(dict.fromkeys(run_ids))
         rows: list[dict[str, Any]] = []
-        for start in range(0, len(run_ids), BULK_RUNS):
-            rows += self._points(run_ids[start : start + BULK_RUNS], metric)
-        owners, steps, values, times = long_history(rows)
-        return histories_from(run_ids, metric, owners, steps, values, times, max_points)
+        for start in range(0, len(wanted), BULK_RUNS):
+            rows += self._points(wanted[start : start + BULK_RUNS], metric)
+        return histories_from(wanted, metric, *long_history(rows, wanted), max_points)
 
     def refresh(self) -> None:
         """Forget the snapshots, so that the next search fetches everything again."""

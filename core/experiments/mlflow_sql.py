@@ -81,17 +81,19 @@ class DirectReader:
         """All points of a metric for many runs by one query; see RunReader."""
         if not run_ids:
             return ()
-        marks = ", ".join("?" * len(run_ids))
+        wanted = tuple(dict.fromkeys(run_ids))
         with self._database.session() as session:
             rows = session.fetch(
+                # Each point with its run's number, since 50,000 ids cost more than the points.
+                f"WITH wanted(place, id) AS ({session.numbered(len(wanted))}) "
+                "SELECT place, step, timestamp, CASE WHEN is_nan THEN NULL ELSE value END AS value "
                 # Without statistics SQLite would scan all runs that have the key; so the key is no index term.
-                "SELECT run_uuid, step, timestamp, CASE WHEN is_nan THEN NULL ELSE value END AS value "
-                f"FROM metrics WHERE run_uuid IN ({marks}) AND \"key\" || '' = ?",
-                (*run_ids, metric),
+                "FROM wanted CROSS JOIN metrics WHERE run_uuid = id AND \"key\" || '' = ?",
+                (*wanted, metric),
             )
         values = columns.metric_values(rows["value"])
         return histories_from(
-            run_ids, metric, rows["run_uuid"], rows["step"], values, rows["timestamp"], max_points
+            wanted, metric, rows["place"], rows["step"], values, rows["timestamp"], max_points
         )
 
     def refresh(self) -> None:

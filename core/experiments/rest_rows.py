@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -69,13 +69,15 @@ def _pairs(items: Iterable[Mapping[str, Any]], read: Callable[[Any], Any]) -> di
     return dict(sorted((item["key"], read(item.get("value"))) for item in items))
 
 
-def long_history(points: Iterable[Mapping[str, Any]]) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
-    """Owners, steps, values and times of MLflow's JSON metric points that name their run."""
+def long_history(
+    points: Iterable[Mapping[str, Any]], run_ids: Sequence[str]
+) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
+    """Of MLflow's JSON metric points that name their run: its place in ``run_ids`` (-1: none), step, value and time."""
     import pyarrow as pa
 
-    rows = list(points)
+    rows, place = list(points), {run_id: number for number, run_id in enumerate(run_ids)}
     return (
-        pa.array([row["run_id"] for row in rows], pa.string()),
+        pa.array([place.get(row["run_id"], -1) for row in rows], pa.int64()),
         pa.array([int(row.get("step", 0)) for row in rows], pa.int64()),
         _metric_array([row.get("value", 0.0) for row in rows]),
         pa.array([int(row["timestamp"]) for row in rows], pa.int64()),

@@ -22,7 +22,7 @@ import numpy as np
 
 from tests.bench.stores import LARGE, REPEATS, ROOT, fill, load, require_maker, sqlite_store
 from tests.contract.experiments_store import mlflow_server
-from tests.contract.postgres import postgres_server, server_binaries
+from tests.contract.postgres import postgres_server, server_binaries, settle
 
 CHANGED = 50
 OURS = "found = reader.search(); assert len(found)"
@@ -74,10 +74,11 @@ with open_database(uri).session() as session:
 def measure(uri: str, prepare: str, work: str) -> tuple[float, float, float]:
     """Medians of ``work`` after ``prepare``: CPU seconds, peak memory (children too) in MB, wall seconds."""
     script = (
-        f"uri = {uri!r}\n{prepare}\nimport os, resource, time\n"
-        f"start, began = sum(os.times()[:4]), time.perf_counter()\n{work}\nwall = time.perf_counter() - began\n"
-        "sizes = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n"
-        "print(sum(os.times()[:4]) - start, sum(sizes) / 1024, wall)\n"
+        f"uri = {uri!r}\n{prepare}\nimport resource, time\n"
+        "used = lambda: [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n"
+        "cpu = lambda: sum(one.ru_utime + one.ru_stime for one in used())\n"
+        f"start, began = cpu(), time.perf_counter()\n{work}\nwall = time.perf_counter() - began\n"
+        "print(cpu() - start, sum(one.ru_maxrss for one in used()) / 1024, wall)\n"
     )
     found = []
     for _ in range(REPEATS):
@@ -120,6 +121,7 @@ def stores(kind: str, sizes: list[int]) -> Iterator[dict[int, str]]:
             )
             found[size] = f"{base}/runs{size}"
             fill(found[size], size)
+            settle(found[size])  # else the server goes on working on what was written while it is measured
         yield found
 
 
