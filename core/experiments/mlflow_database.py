@@ -25,8 +25,8 @@ LOCK_WAIT_MS = 3000
 CONNECT_SECONDS = 4
 
 
-Ask = Callable[[str], Callable[[], "pa.Table"]]
-"""Begins a query; what it gives back waits for the answer."""
+Ask = Callable[[Callable[["Session"], Any]], Callable[[], Any]]
+"""Begins a read; what it gives back waits for the answer."""
 
 
 class Session(Protocol):
@@ -42,11 +42,11 @@ class Session(Protocol):
 
     @contextmanager
     def beside(self) -> Iterator[Ask]:
-        """Asks more of the same state: each query that is given is begun, and its answer waited for by a call.
+        """Asks more of the same state: each read that is given is begun, and its answer waited for by a call.
 
         Here it is begun only then: each answer may be large, so there is one at a time.
         """
-        yield lambda sql: partial(self.fetch, sql)
+        yield lambda read: partial(read, self)
 
     def numbered(self, count: int) -> str:
         """A query for so many values that are bound, each after its number from 0."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 10_000
 """Runs that are named one by one; of more, reading whole tables is as quick."""
-_PLAIN_ID = re.compile(r"[0-9A-Za-z_-]+")
+_PLAIN_ID = "^[0-9A-Za-z_-]+$"
 _OPENING = threading.Lock()
 """ADBC's handles may be used by several threads, one after the other."""
 
@@ -68,7 +68,7 @@ class _AdbcSession(Session):
             second = _AdbcSession(connection, self.uri)
             second.fetch(f"SET TRANSACTION SNAPSHOT '{state}'")
             with ThreadPoolExecutor(1) as pool:
-                yield lambda sql: pool.submit(second.fetch, sql).result
+                yield lambda read: pool.submit(read, second).result
 
     def listed(self, select: str, expected: int | None) -> str:
         """As an array where it is short: else PostgreSQL reads all rows of a table to find those of a few runs."""
@@ -80,10 +80,14 @@ class _AdbcSession(Session):
 
         Written out, since the driver streams only the answers to queries without values.
         """
-        ids = run_ids.to_pylist() if len(run_ids) <= MOST_NAMED else []
-        if not ids or not all(map(_PLAIN_ID.fullmatch, ids)):
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        few = 0 < len(run_ids) <= MOST_NAMED
+        if not few or not pc.all(pc.match_substring_regex(run_ids, _PLAIN_ID)).as_py():
             return None
-        return f"= ANY('{{{','.join(ids)}}}'::varchar[])"
+        listed = pa.ListArray.from_arrays([0, len(run_ids)], run_ids.combine_chunks())
+        return f"= ANY('{{{pc.binary_join(listed, ',')[0]}}}'::varchar[])"
 
 
 @dataclass(frozen=True, slots=True)

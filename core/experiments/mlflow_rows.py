@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.experiments import columns
@@ -62,27 +63,32 @@ def read_runs(session: Session, scope: Scope, expected: int | None = None) -> Ru
     as_of = datetime.now(UTC)
     owner = scope.ids and session.listed(scope.ids, expected)
     with session.beside() as ask:
-        tags = ask(_long("tags", owner))
+        tags = ask(partial(_long, "tags", owner))
         found = session.fetch(_RUNS + scope.runs)
         frame = columns.attributes({name: found[name] for name in found.column_names})
-        owner = owner and (session.among(frame["run_id"]) or owner)
-        params = ask(_long("params", owner))
-        datasets = ask(_DATASETS + (f" AND i.destination_id {owner}" if owner else ""))
-        metrics = _wide("metrics", session.fetch(_long("metrics", owner)), frame)
+        named = owner and (session.among(frame["run_id"]) or owner)
+        params = ask(lambda second: _wide("params", _long("params", named, second), frame))
+        datasets = ask(partial(_datasets, named))
+        metrics = _wide("metrics", _long("metrics", named, session), frame)
         return RunTable(
             attributes=frame,
             metrics=metrics,
             tags=_wide("tags", tags(), frame),
-            params=_wide("params", params(), frame),
-            datasets=datasets().cast(columns.dataset_schema()),
+            params=params(),
+            datasets=datasets(),
             total=frame.num_rows,
             source="direct",
             as_of=as_of,
         )
 
 
-def _long(name: str, owner: str | None) -> str:
-    return f"{_LONG[name]} WHERE run_uuid {owner}" if owner else _LONG[name]
+def _long(name: str, owner: str | None, session: Session) -> pa.Table:
+    return session.fetch(f"{_LONG[name]} WHERE run_uuid {owner}" if owner else _LONG[name])
+
+
+def _datasets(owner: str | None, session: Session) -> pa.Table:
+    rows = session.fetch(_DATASETS + (f" AND i.destination_id {owner}" if owner else ""))
+    return rows.cast(columns.dataset_schema())
 
 
 def read_run(session: Session, run_id: str) -> Run | None:
