@@ -49,7 +49,7 @@ class Session(Protocol):
         yield lambda read: partial(read, self)
 
     def numbered(self, count: int) -> str:
-        """A query for so many values that are bound, each after its number from 0."""
+        """A query for so many run ids that are bound, each after its number from 0."""
         return "VALUES " + ", ".join(f"({number}, ?)" for number in range(count))
 
     def listed(self, select: str, expected: int | None) -> str:

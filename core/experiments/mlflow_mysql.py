@@ -78,8 +78,9 @@ class _MysqlSession(Session):
             return as_rows(cursor)
 
     def numbered(self, count: int) -> str:
-        """The same for MySQL, which writes VALUES in a way of its own."""
-        return " UNION ALL ".join(f"SELECT {number}, ?" for number in range(count))
+        """The ids as ``runs`` has them: MySQL compares no bound text of one collation with a column of another."""
+        one = "SELECT {}, run_uuid FROM runs WHERE run_uuid = ?"
+        return " UNION ALL ".join(one.format(number) for number in range(count))
 
     @contextmanager
     def _answer(self, sql: str, values: Sequence[object]) -> Iterator[Any]:

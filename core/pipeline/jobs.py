@@ -122,14 +122,16 @@ def read_job(project: Path, job_id: str) -> Job:
     if Path(job_id).name != job_id or not (folder / "job.json").is_file():
         raise NotFound(f"There is no job '{job_id}' in {root}.", "'pipeline jobs' lists them.")
     request = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    events = list(_events(folder))
-    end = next((event for event in events if event["event"] == "finished"), None)
+    events, end = _told(folder)
+    held = end is None and _is_held(root, job_id)
+    if end is None and not held:
+        events, end = _told(folder)  # the runner may have written its end and gone since
     return Job(
         job_id=job_id,
         folder=folder,
         command=tuple(request["command"]),
         started_at=datetime.fromisoformat(request["started_at"]),
-        state=JobState(end["state"]) if end else _unfinished(root, job_id),
+        state=JobState(end["state"]) if end else JobState.RUNNING if held else JobState.INTERRUPTED,
         stages=tuple(_stages(events)),
         finished_at=datetime.fromisoformat(end["at"]) if end else None,
         exit_code=end["exit_code"] if end else None,
@@ -273,9 +275,15 @@ def _launch(folder: Path, lock: int) -> int:
     return runner.pid
 
 
-def _unfinished(root: Path, job_id: str) -> JobState:
+def _is_held(root: Path, job_id: str) -> bool:
     holder = lock_holder(root)
-    return JobState.RUNNING if holder and holder[0] == job_id else JobState.INTERRUPTED
+    return holder is not None and holder[0] == job_id
+
+
+def _told(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """All events of the journal, and the one that says how the job ended."""
+    events = list(_events(folder))
+    return events, next((event for event in events if event["event"] == "finished"), None)
 
 
 def _events(folder: Path) -> Iterator[dict[str, Any]]:

@@ -111,6 +111,21 @@ def test_a_stage_that_fails_says_so(project: Path) -> None:
     assert job.error is not None and "train" in job.error
 
 
+def test_a_runner_that_ends_while_it_is_looked_at_was_not_interrupted(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = wait(project, start(project, ("repro", "--", "prepare")).job_id, timeout_s=60)
+    journal = job.folder / "journal.jsonl"
+    whole = journal.read_text()
+    journal.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+
+    def ends_now(root: Path) -> None:
+        journal.write_text(whole)
+
+    monkeypatch.setattr("core.pipeline.jobs.lock_holder", ends_now)
+    assert read_job(project, job.job_id) == job
+
+
 def test_names_are_checked_before_dvc_sees_them(project: Path) -> None:
     known = ["train", "split"]
     assert repro_command(["train"], known, force=True) == ("repro", "--force", "--", "train")
