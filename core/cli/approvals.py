@@ -82,7 +82,8 @@ def approve(
     ws = open_workspace(workspace)
     actor = actor_of(ws, as_user)
     code = listed(ws, request_id, log) if allow_code else ()
-    signed = approvals.approve(ws, request_id, actor, meaning, _passphrase(ws, actor), allows_code=code)
+    words = _passphrase_for(ws, actor, request_id)
+    signed = approvals.approve(ws, request_id, actor, meaning, words, allows_code=code)
     _print(signed, output)
 
 
@@ -190,7 +191,8 @@ def reject(
 
     ws = open_workspace(workspace)
     actor = actor_of(ws, as_user)
-    _print(approvals.reject(ws, request_id, actor, reason, _passphrase(ws, actor)), output)
+    words = _passphrase_for(ws, actor, request_id)
+    _print(approvals.reject(ws, request_id, actor, reason, words), output)
 
 
 @app.command("request-changes")
@@ -308,6 +310,13 @@ def actor_of(ws: Workspace, as_user: str | None) -> Actor:
     from core.access import demo_actor, local_actor
 
     return demo_actor(ws.settings, as_user) if as_user else local_actor(ws.settings)
+
+
+def _passphrase_for(ws: Workspace, actor: Actor, request_id: str) -> str | None:
+    from core.registry.requests import find_request
+
+    find_request(ws, request_id)  # a wrong id is said before anybody types a passphrase
+    return _passphrase(ws, actor)
 
 
 def _passphrase(ws: Workspace, actor: Actor) -> str | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 
+_ADD = "Add a [[monitors]] section to modeldesk.toml."
+
+
 def monitor(
     model: Annotated[
         str | None, typer.Argument(help="Only this model; else every [[monitors]] section.")
@@ -45,7 +48,9 @@ def monitor(
     ws = open_workspace(workspace)
     names = list(monitored(ws)) if model is None else [model]
     if model is not None and model not in monitored(ws):
-        raise NotFound(f"No monitor watches '{model}'.", "Add a [[monitors]] section to modeldesk.toml.")
+        raise NotFound(f"No monitor watches '{model}'.", _ADD)
+    if not names:
+        log(f"No model is watched. {_ADD}")
     while True:
         try:
             code = _once(ws, names, window, dry_run, output)

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from core.access import demo_actor
 from core.cli.main import app
 from core.errors import ApprovalMissing, BadInput, Conflict, Refused
 from core.ledger.events import DeputyNamed
@@ -21,6 +22,7 @@ from core.registry.dossier import dossier
 from core.registry.policy import policy_of, publish, read_policy
 from core.registry.requests import approved_basis, judge
 from core.registry.signing import enrol
+from core.workspace import open_workspace
 from tests.contract.registry_desk import ADAM, CLIN, LEAD, OPAL, RINA, VERA, DeskSetup, new_desk
 from tests.watched_workspace import build
 
@@ -318,10 +320,18 @@ def test_the_command_line(tmp_path):
     code, signed = run("approve", opened["request_id"], "--as", "rev", "--meaning", "I approve")
     assert (code, signed["state"], signed["has"]) == (0, "approved", 1)
     assert run("approval", "check", "risk/2")[0] == 0
+    set_up = CliRunner().invoke(app, ["monitor", "--workspace", str(tmp_path)])
+    assert set_up.exit_code == 0 and "No model is watched. Add a [[monitors]] section" in set_up.stderr
     listed = run("approval", "list")[1]["requests"]
     assert [(item["model"], item["version"], item["state"]) for item in listed] == [("risk", 2, "approved")]
     assert run("promote", "risk", "--version", "2", "--reason", "approved")[1]["to_version"] == 2
     assert read_policy(tmp_path / "policy.yaml").name == "release"
+    ws = open_workspace(tmp_path)
+    enrol(ws, demo_actor(ws.settings, "rev"), WORDS)
+    for words in (["approve", "req-none"], ["approval", "reject", "req-none", "--reason", "no"]):
+        result = CliRunner().invoke(app, [*words, "--as", "rev", "--workspace", str(tmp_path)])
+        assert "There is no request 'req-none'" in str(result.exception)
+        assert "Passphrase" not in result.stderr
 
 
 def test_an_approval_that_is_only_in_the_stored_state_releases_nothing(desk):
