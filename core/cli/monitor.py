@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 
-_ADD = "Add a [[monitors]] section to modeldesk.toml."
-
-
 def monitor(
     model: Annotated[
         str | None, typer.Argument(help="Only this model; else every [[monitors]] section.")
@@ -41,16 +38,14 @@ def monitor(
 
     Example: python -m core monitor --workspace .demo --output json
     """
-    from core.drift.watched import monitored
-    from core.errors import ModelDeskError, NotFound
+    from core.drift.watched import ADD_MONITOR, monitor_of, monitored
+    from core.errors import ModelDeskError
     from core.workspace import open_workspace
 
     ws = open_workspace(workspace)
-    names = list(monitored(ws)) if model is None else [model]
-    if model is not None and model not in monitored(ws):
-        raise NotFound(f"No monitor watches '{model}'.", _ADD)
+    names = list(monitored(ws)) if model is None else [monitor_of(ws, model).model]
     if not names:
-        log(f"No model is watched. {_ADD}")
+        log(f"No model is watched. {ADD_MONITOR}")
     while True:
         try:
             code = _once(ws, names, window, dry_run, output)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.compare.baseline import production_baseline
 from core.compare.differences import differences
 from core.compare.disagreement import Segment, disagreement
-from core.compare.references import parse, resolve, told_apart
+from core.compare.references import machine_apart, parse, resolve, told_apart
 from core.compare.row_scores import Mismatch, pair
 from core.compare.types import Comparison, Item
 from core.compare.verdicts import verdicts
@@ -37,7 +37,7 @@ def compare(ws: Workspace, refs: Sequence[str], baseline: str | None = None) -> 
     items, index, reason = _with_baseline(ws, chosen, baseline)
     if len(items) < 2:
         raise BadInput(f"Only one thing to compare: {reason}.", "Name a second reference, or --baseline.")
-    items = told_apart(items)
+    items = tuple(map(machine_apart, told_apart(items)))
     declared = ws.settings.metric_directions
     found = verdicts(items, index, declared, lambda item: row_scores(ws, item))
     return Comparison(

@@ -88,6 +88,16 @@ def told_apart(items: Sequence[Item]) -> tuple[Item, ...]:
     )
 
 
+def machine_apart(item: Item) -> Item:
+    """The item with MLflow's system metrics in its environment: they differ always, and say nothing of a model.
+
+    For what is laid side by side; a policy's gate may ask for one, so an item has them among its metrics.
+    """
+    system = {key: f"{value:.4g}" for key, value in item.metrics.items() if key.startswith(SYSTEM)}
+    metrics = {key: value for key, value in item.metrics.items() if key not in system}
+    return replace(item, metrics=metrics, environment={**item.environment, **system})
+
+
 def run_item(run: Run, ref: str, **of_version: object) -> Item:
     """A run as an item; MLflow's bookkeeping tags are left out, its code and environment tags get a name."""
     datasets = {f"{item.context or 'data'}: {item.name}": item.digest for item in run.datasets}
@@ -95,9 +105,6 @@ def run_item(run: Run, ref: str, **of_version: object) -> Item:
         datasets["training data hash"] = run.data_hash
     code = {name: run.tags[tag] for tag, name in _CODE.items() if run.tags.get(tag)}
     environment = {key: value for key, value in run.tags.items() if _ENVIRONMENT.match(key)}
-    metrics = told_metrics(run.metrics)
-    # How busy the machine was never is the same twice, and says nothing about the model.
-    environment |= {key: f"{metrics.pop(key):.4g}" for key in tuple(metrics) if key.startswith(SYSTEM)}
     deleted = " (deleted)" if run.lifecycle_stage == "deleted" else ""
     values = {
         "label": (run.name or run.run_id[:8]) + deleted,
@@ -106,7 +113,7 @@ def run_item(run: Run, ref: str, **of_version: object) -> Item:
         "experiment_id": run.experiment_id,
         "data_hash": run.data_hash,
         "params": run.params,
-        "metrics": metrics,
+        "metrics": told_metrics(run.metrics),
         "tags": {
             key: value
             for key, value in run.tags.items()

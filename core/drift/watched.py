@@ -39,6 +39,7 @@ VERSION = LogColumns().version
 """The log's column that says which version answered, where that is logged."""
 SERVED_LOG = (VERSION, "latency_ms", "assigned")
 """What the log of a served model holds beside features; core/deploy/served_log.py writes it."""
+ADD_MONITOR = "Add a [[monitors]] section to modeldesk.toml."
 _BASELINE_ROWS = 1_000
 
 
@@ -78,14 +79,20 @@ def monitored(ws: Workspace) -> Mapping[str, MonitorSection]:
     return {section.model: section for section in ws.settings.monitors}
 
 
+def monitor_of(ws: Workspace, model: str) -> MonitorSection:
+    """The monitor that watches the model; raises NotFound."""
+    section = monitored(ws).get(model)
+    if section is None:
+        raise NotFound(f"No monitor watches '{model}'.", ADD_MONITOR)
+    return section
+
+
 def open_watched(ws: Workspace, model: str, window: str = "day") -> Watched:
     """The reference and the log of a watched model; columns are read when somebody looks at them.
 
     Raises NotFound without a monitor, BadInput for files that cannot be used.
     """
-    section = monitored(ws).get(model)
-    if section is None:
-        raise NotFound(f"No monitor watches '{model}'.", "Add a [[monitors]] section to modeldesk.toml.")
+    section = monitor_of(ws, model)
     if section.engine != "local":
         raise BadInput(
             f"The log of '{model}' is a table of an engine ({section.engine}).", "Its rows stay there."
