@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from jsonschema import validate
+from mlflow import MlflowClient
 
 from core.cli.main import main
 from tests.contract.compare_store import ROWS, Store, build
@@ -168,3 +169,17 @@ def test_row_scores_that_cannot_be_read_count_as_absent(store: Store, ask) -> No
         file.write_bytes(kept)
     assert code == 0
     assert "no per-row scores" in verdict(found, f"run:{run_id}", "accuracy")["reason"]
+
+
+def test_how_busy_the_machine_was_stands_with_the_environment(store: Store, ask) -> None:
+    client = MlflowClient(f"sqlite:///{store.root / 'mlflow.db'}")
+    experiment = client.create_experiment("busy", (store.root / "artifacts" / "busy").as_uri())
+    refs = []
+    for load in (12.5, 80.0):
+        run_id = client.create_run(experiment).info.run_id
+        client.log_metric(run_id, "system/cpu_utilization_percentage", load)
+        refs.append(f"run:{run_id}")
+    code, found, _ = ask(*refs)
+    assert code == 0 and found["verdicts"] == []
+    differing = {part: rows for part, rows in found["differing"].items() if rows}
+    assert differing == {"environment": {"system/cpu_utilization_percentage": ["12.5", "80"]}}
